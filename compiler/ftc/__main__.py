@@ -1,0 +1,5 @@
+"""`python -m ftc` is the same as `ftc`."""
+
+from ftc.cli import main
+
+main()

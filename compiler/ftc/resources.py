@@ -1,0 +1,23 @@
+"""Finds the folders that ship with ftc (`templates/`, `recipes/`) in a wheel and in a checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def folder(name: str) -> Path:
+    """The shipped folder `templates` or `recipes`: inside the wheel, else at the top of a checkout."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parents[1] / name
+
+
+def cache() -> Path:
+    """The one cache folder: `FTC_CACHE`, else the user cache folder of the operating system."""
+    if chosen := os.environ.get("FTC_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path  # noqa: PLC0415 - costs start-up time, seldom needed
+
+    return user_cache_path("ftc")
