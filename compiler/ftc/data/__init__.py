@@ -1,0 +1,1 @@
+"""The data plane: reads foreign rows once, writes canonical rows that both tools read."""

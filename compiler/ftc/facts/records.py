@@ -1,0 +1,113 @@
+"""The shape of facts: frozen records that `resolve`, rules and backends read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ftc.memory.shape import Shape
+
+
+@dataclass(frozen=True)
+class Family:
+    """A chat template family: how ftc and each backend name it.
+
+    `turn_end` is the token that ends an assistant turn. `llamafactory` is the registered template
+    whose tokens equal the model's own template. `reasoning` families know think blocks.
+    """
+
+    name: str
+    model_types: tuple[str, ...]
+    turn_end: str
+    llamafactory: str
+    reasoning: bool = False
+    llamafactory_nothink: str = ""
+
+
+@dataclass(frozen=True)
+class TokenizerFacts:
+    """Special tokens as text ("" when there is none) and the model's own Jinja chat template."""
+
+    bos: str
+    eos: str
+    pad: str
+    chat_template: str
+    adds_bos: bool
+    vocabulary: int
+    sha256: str  # of tokenizer.json
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model as far as it could be looked up; `shape` or `tokenizer` is None when it could not."""
+
+    id: str  # what a backend loads: absolute folder or hub id
+    revision: str | None
+    folder: Path | None  # where config.json and tokenizer.json were read, None: catalogue only
+    source: str  # one line: where the shape comes from
+    shape: Shape | None
+    tokenizer: TokenizerFacts | None
+    family: Family | None
+    linear_modules: tuple[
+        str, ...
+    ]  # names of all linear layers in a block, e.g. q_proj ... down_proj
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """`vram_gb` is the budget per card in GiB; None on CPU. `bf16` and `flash` as the card allows."""
+
+    device: Literal["gpu", "cpu"]
+    name: str
+    vram_gb: float | None
+    gpus: int
+    bf16: bool
+    flash_attention: bool
+    capability: tuple[int, int] | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens per row, in the order of the rows. `exact`: the model's own tokenizer counted them.
+
+    For preference rows a length is that of prompt plus the longer answer. `prompt` counts what
+    stands before the (last) answer. Not exact means an estimate from characters.
+    """
+
+    exact: bool
+    total: Sequence[int]
+    prompt: Sequence[int]
+    answer: Sequence[int]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the rows say. Nothing here is filtered by length yet: `max_length` is not known before."""
+
+    path: str
+    format: str
+    sha256: str  # of the canonical rows
+    train: Lengths
+    eval: Lengths
+    rejected: int  # bad rows, each listed in the data set's report
+    left_out: int  # good rows beyond data.samples
+    duplicates: int  # rows equal to an earlier one, kept
+    overlap: int  # eval rows whose prompt is in train too
+    has_tools: bool
+    has_system: int  # rows with a system turn
+    multi_turn: int  # rows with more than one assistant turn
+    empty_answers: int
+    same_pair: int  # preference rows with chosen == rejected
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that `resolve` and the rules may know beside the recipe."""
+
+    model: ModelFacts
+    data: DataFacts
+    hardware: Hardware
+    backends: tuple[tuple[str, str], ...]  # (name, version) the plan is checked for
