@@ -1,4 +1,4 @@
-"""Findings: what a rule, a backend or an importer has to say, as data. Printing is the CLI's part."""
+"""Findings: what a rule, a backend or an importer has to say, as data; the CLI prints them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 
 class FtcError(Exception):
-    """One line of what and where, one of what to try; `exit_code` 2 (input) or 4 (a backend failed).
+    """What and where, then what to try; `exit_code` is 2 (bad input) or 4 (a backend failed).
 
     `str(error)` is the first line; `error.hint` is the second and may be empty.
     """

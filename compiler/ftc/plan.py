@@ -16,7 +16,7 @@ class Origin:
     """Where a value comes from.
 
     `text` is one line; `steps` the chain that `ftc explain` prints; `beside` what other sources
-    say; `changes` what would change the value; `row` the id of the deciding row of the factor table.
+    say; `changes` what would change the value; `row` the deciding row of the factor table.
     """
 
     kind: OriginKind
@@ -117,6 +117,42 @@ class Plan:
         }
 
 
+_TRAINING = (
+    "learning_rate",
+    "lr_scheduler",
+    "min_lr_ratio",
+    "warmup_steps",
+    "epochs",
+    "max_steps",
+    "effective_batch",
+    "micro_batch",
+    "gradient_accumulation",
+    "max_length",
+    "packing",
+    "optimizer",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "weight_decay",
+    "max_grad_norm",
+    "neftune_alpha",
+    "train_on_prompt",
+    "thinking",
+    "seed",
+    "dtype",
+    "tf32",
+    "attention",
+    "gradient_checkpointing",
+    "zero_stage",
+    "offload_optimizer",
+    "eval_steps",
+    "eval_batch",
+    "save_steps",
+    "save_total_limit",
+    "load_best",
+    "logging_steps",
+)
+
 # Plan setting -> where a recipe sets it. What is not here is looked up or derived.
 PATHS: dict[str, str] = {
     "stage": "stage",
@@ -140,13 +176,4 @@ PATHS: dict[str, str] = {
     "preference_loss": "preference.loss",
     "desirable_weight": "preference.desirable_weight",
     "undesirable_weight": "preference.undesirable_weight",
-} | {
-    name: f"training.{name}"
-    for name in (
-        "learning_rate lr_scheduler min_lr_ratio warmup_steps epochs max_steps effective_batch "
-        "micro_batch gradient_accumulation max_length packing optimizer adam_beta1 adam_beta2 "
-        "adam_epsilon weight_decay max_grad_norm neftune_alpha train_on_prompt thinking seed dtype "
-        "tf32 attention gradient_checkpointing zero_stage offload_optimizer eval_steps eval_batch "
-        "save_steps save_total_limit load_best logging_steps"
-    ).split()
-}
+} | {name: f"training.{name}" for name in _TRAINING}

@@ -99,9 +99,7 @@ class Training(Part):
     warmup_steps: int | None = Field(None, ge=0)
     epochs: float | None = Field(None, gt=0)
     max_steps: int | None = Field(None, ge=1)
-    effective_batch: int | None = Field(
-        None, ge=1, description="rows per optimizer step, all cards"
-    )
+    effective_batch: int | None = Field(None, ge=1, description="rows per step over all cards")
     micro_batch: int | None = Field(None, ge=1, description="rows per card and forward pass")
     gradient_accumulation: int | None = Field(None, ge=1)
     max_length: int | None = Field(None, ge=8, description="tokens per row")

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent
 
 
 def folder(name: str) -> Path:
-    """The shipped folder `templates` or `recipes`: inside the wheel, else at the top of a checkout."""
+    """The shipped folder `templates` or `recipes`: in the wheel, else in the checkout."""
     inside = PACKAGE / name
     return inside if inside.is_dir() else PACKAGE.parents[1] / name
 

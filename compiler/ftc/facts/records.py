@@ -12,18 +12,14 @@ from ftc.memory.shape import Shape
 
 @dataclass(frozen=True)
 class Family:
-    """A chat template family: how ftc and each backend name it.
+    """A chat template family by ftc's name; each backend maps that name to its own template.
 
-    `turn_end` is the token that ends an assistant turn. `llamafactory` is the registered template
-    whose tokens equal the model's own template. `reasoning` families know think blocks.
+    `turn_end` is the token that ends an assistant turn; `reasoning` families know think blocks.
     """
 
     name: str
-    model_types: tuple[str, ...]
     turn_end: str
-    llamafactory: str
     reasoning: bool = False
-    llamafactory_nothink: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,14 +46,12 @@ class ModelFacts:
     shape: Shape | None
     tokenizer: TokenizerFacts | None
     family: Family | None
-    linear_modules: tuple[
-        str, ...
-    ]  # names of all linear layers in a block, e.g. q_proj ... down_proj
+    linear_modules: tuple[str, ...]  # all linear layers in a block, q_proj ... down_proj
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """`vram_gb` is the budget per card in GiB; None on CPU. `bf16` and `flash` as the card allows."""
+    """`vram_gb` is the budget per card in GiB; None on CPU or when not given."""
 
     device: Literal["gpu", "cpu"]
     name: str
@@ -85,7 +79,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What the rows say. Nothing here is filtered by length yet: `max_length` is not known before."""
+    """What the rows say. Nothing is filtered by length yet: `max_length` comes later."""
 
     path: str
     format: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes in elements. `parameters` and the rest are derived from them by `ftc.memory.formula`."""
+    """Sizes in elements; parameter counts are derived from them by `ftc.memory.formula`."""
 
     model_type: str
     hidden: int
