@@ -33,23 +33,23 @@ def ranked(table: Table, parameter: str, known: Quantities, prefer: str) -> list
     return sorted(rows, key=lambda row: (trust.index(row.kind), -len(row.when)))
 
 
+def first(choices: Sequence[Any]) -> Any:
+    """The choice that stands first."""
+    return choices[0]
+
+
 def decide(
     table: Table, parameter: str, known: Quantities, prefer: str = "guide", choose: Choose = first
 ) -> Decision:
     """The value of `parameter` under the quantities `known`, with the chain that led to it.
 
-    `choose` picks from the choices of a row; None means that none will do, and the next row decides.
+    `choose` picks from the choices of a row; None means that none will do: the next row decides.
     """
     for row in ranked(table, parameter, known, prefer):
         picked = choose(row.choices) if row.choices is not None else row.value
         if picked is not None or row.choices is None:
             return _decided(table, row, picked, known, prefer)
     return Decision(None, Origin("fixed", "no row of the factor table speaks"))
-
-
-def first(choices: Sequence[Any]) -> Any:
-    """The choice that stands first."""
-    return choices[0]
 
 
 def _decided(table: Table, row: ValueRow, picked: Any, known: Quantities, prefer: str) -> Decision:
