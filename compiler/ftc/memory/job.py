@@ -1,0 +1,134 @@
+"""What a run asks of the memory formula, and what the formula answers: two frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ftc.recipe import Optimizer, Stage
+
+GIB = 2**30
+ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+Loss = Literal["stock", "fused", "held", "chunked", "legacy"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One card's share of a run. Lengths in tokens, `micro_batch` in rows (pairs for dpo, orpo).
+
+    `master` is the type of trainable weights in full fine-tuning: "bf16" (Axolotl, or
+    `pure_bf16`) or "fp32" (LLaMA-Factory with `bf16: true` upcasts them).
+    `loss`: "stock" is the cross entropy of transformers, "fused" Liger or cut cross entropy;
+    the other three describe published runs: outputs "held" alive by an own training loop,
+    "chunked" as in torchtune, "legacy" transformers before 4.46.
+    `padding`: batches hold padding or packed rows, so that SDPA is given a mask.
+    `upcast_embeddings`: embeddings, norms and head in fp32 (peft's k-bit preparation, not cast
+    back). `expert_adapters`: the experts of a mixture get adapters too.
+    """
+
+    max_length: int
+    micro_batch: int = 1
+    stage: Stage = "sft"
+    method: Literal["full", "lora", "qlora"] = "lora"
+    bits: Literal[0, 4, 8] = 0  # of the base weights; 0: not quantised (qlora then means 4)
+    double_quant: bool = True
+    rank: int = 16
+    targets: tuple[str, ...] = ALL_LINEAR
+    dropout: float = 0.0
+    dora: bool = False
+    modules_to_save: tuple[str, ...] = ()
+    expert_adapters: bool = False
+    adapter_dtype: Literal["fp32", "bf16"] = "fp32"
+    dtype: Literal["bf16", "fp16", "fp32"] = "bf16"
+    master: Literal["bf16", "fp32"] = "bf16"
+    autocast: bool = True
+    upcast_embeddings: bool = False
+    attention: Literal["sdpa", "flash_attention_2", "eager"] = "sdpa"
+    padding: bool = True
+    packing: bool = False
+    gradient_checkpointing: bool = True
+    gradient_accumulation: int = 1
+    optimizer: Optimizer = "adamw_torch_fused"
+    loss: Loss = "stock"
+    device: Literal["gpu", "cpu"] = "gpu"
+    gpus: int = 1
+    zero_stage: Literal[0, 1, 2, 3] = 0
+    offload_optimizer: bool = False
+
+    @property
+    def full(self) -> bool:
+        """Whether every weight is trained."""
+        return self.method == "full"
+
+    @property
+    def base_bits(self) -> Literal[0, 4, 8]:
+        """Bits of the frozen base: 0 when it is not quantised."""
+        if self.full:
+            return 0
+        return 4 if self.method == "qlora" and self.bits == 0 else self.bits
+
+    @property
+    def mixed(self) -> bool:
+        """Whether operations run under autocast; fp32 training has none."""
+        return self.autocast and self.dtype != "fp32"
+
+    @property
+    def preference(self) -> bool:
+        """Whether the loss compares log-probabilities instead of taking a cross entropy."""
+        return self.stage in ("dpo", "kto", "orpo")
+
+    @property
+    def tokens(self) -> int:
+        """T, tokens in one forward pass. dpo and orpo run both answers of a pair together."""
+        answers = 2 if self.stage in ("dpo", "orpo") else 1
+        return self.micro_batch * self.max_length * answers
+
+    @property
+    def base_width(self) -> int:
+        """Bytes of a base weight that is not quantised."""
+        return 4 if self.dtype == "fp32" else 2
+
+    @property
+    def stream_width(self) -> int:
+        """Bytes of an element of the residual stream."""
+        return 4 if self.dtype == "fp32" or self.upcast_embeddings else 2
+
+    @property
+    def matmul_width(self) -> int:
+        """Bytes of an element of q, k, v and the attention output."""
+        return 2 if self.mixed else self.stream_width
+
+    @property
+    def trained_width(self) -> int:
+        """Bytes of a trainable weight and of its gradient; DeepSpeed casts them to bf16."""
+        if self.dtype == "fp32":
+            return 4
+        if self.zero_stage:
+            return 2
+        return 4 if (self.master if self.full else self.adapter_dtype) == "fp32" else 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """GiB on the fullest card at the fullest moment.
+
+    `allocated` is what torch's max_memory_allocated would show: weights + reference + adapter +
+    optimizer + dynamic + parallel. `gradients` is for show, it is part of `dynamic`.
+    `reserved` adds idle allocator blocks (max_memory_reserved). `needed` is the test whether a
+    job fits: idle blocks are given back under pressure, so it is allocated + 2 % of dynamic
+    + 0.2 + `context`. `notes` says what was guessed or could not be counted.
+    """
+
+    weights: float
+    reference: float
+    adapter: float
+    optimizer: float
+    gradients: float
+    dynamic: float
+    parallel: float
+    context: float
+    allocated: float
+    reserved: float
+    needed: float
+    peak_at: Literal["loss", "block", "end of backward", "optimizer step"]
+    notes: tuple[str, ...] = field(default=())

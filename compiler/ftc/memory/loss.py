@@ -1,0 +1,50 @@
+"""What the head and the loss hold at once, bytes: with a large vocabulary the biggest term.
+
+Source: sections 4 and 5 of the memory notes (docs/memory.md). V vocabulary, T tokens, H hidden.
+"""
+
+from __future__ import annotations
+
+from ftc.memory.job import Job
+from ftc.memory.shape import Shape
+
+# Bytes per vocabulary entry and token.
+PER_LOGIT = {
+    "stock": 12.0,  # log-softmax and two gradients in fp32 (transformers 5 ForCausalLMLoss)
+    "held": 14.0,  # the loop keeps the outputs; 16 where accelerate made an fp32 copy of them
+    "chunked": 5.5,  # torchtune: logits and gradient in bf16, an eighth of the rest in fp32
+    "legacy": 20.0,  # transformers before 4.46: fp32 logits and a shifted copy
+}
+PREFERENCE_PER_LOGIT = {"dpo": 16.0, "orpo": 16.0, "kto": 20.0}
+FUSED_PER_HIDDEN = 8.0  # Liger fused linear cross entropy, cut cross entropy: 4 to 8
+
+
+def loss_bytes(shape: Shape, job: Job) -> float:
+    """Logits, log-probabilities and their gradients.
+
+    Preference losses keep the fp32 logits and the log-softmax while the reference's logits are
+    made: 16 V T (kto 20: it indexes the logits and runs a KL pass; its rows are single answers).
+    Source: LLaMA-Factory 0.9.5 train/dpo, train/kto, get_batch_logps; TRL 1.14 is close. Derived,
+    unmeasured; a fused loss does not help there. Soft-capped logits add 4 V T, unmeasured.
+    """
+    logits = shape.vocab * job.tokens
+    capped = 4 * logits if shape.softcap else 0
+    if job.preference:
+        return PREFERENCE_PER_LOGIT[job.stage] * logits + capped
+    if job.loss == "fused":
+        return FUSED_PER_HIDDEN * shape.hidden * job.tokens
+    per_logit = PER_LOGIT[job.loss]
+    if job.loss == "held" and (job.mixed or job.stream_width == 4):
+        per_logit = 16.0
+    return per_logit * logits + capped
+
+
+def head_bytes(shape: Shape, job: Job) -> int:
+    """Around the head: the final norm's saved input, the last hidden state, its gradient."""
+    final_norm = 4 + (2 if job.full else 0)
+    return (final_norm + 2 * job.stream_width) * shape.hidden * job.tokens
+
+
+def logits_made(job: Job) -> bool:
+    """Whether all logits exist at once."""
+    return job.preference or job.loss in ("stock", "held", "legacy")

@@ -1,0 +1,160 @@
+"""The linear layers of a decoder block, parameter counts, and what a LoRA target name means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ftc.memory.shape import Shape
+
+# Module name -> the projections it holds. Fused ones hold several.
+ROLES: dict[str, tuple[str, ...]] = {
+    "q_proj": ("q",),
+    "k_proj": ("k",),
+    "v_proj": ("v",),
+    "o_proj": ("o",),
+    "out_proj": ("o",),
+    "dense": ("o",),
+    "qkv_proj": ("q", "k", "v"),
+    "query_key_value": ("q", "k", "v"),
+    "c_attn": ("q", "k", "v"),
+    "W_pack": ("q", "k", "v"),
+    "Wqkv": ("q", "k", "v"),
+    "gate_proj": ("gate",),
+    "up_proj": ("up",),
+    "down_proj": ("down",),
+    "gate_up_proj": ("gate", "up"),
+    "fc1": ("up",),
+    "fc2": ("down",),
+    "c_fc": ("up",),
+    "dense_h_to_4h": ("up",),
+    "dense_4h_to_h": ("down",),
+}
+EVERY = ("all", "all-linear")
+EVERY_NAME = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+HEADS = ("lm_head", "embed_tokens", "wte", "output_layer", "embed_out")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A weight of `outputs` x `inputs`; `copies` of it in a block; `expert`: one of a mixture."""
+
+    roles: tuple[str, ...]
+    inputs: int
+    outputs: int
+    copies: int = 1
+    expert: bool = False
+
+    @property
+    def size(self) -> int:
+        """Elements of one copy."""
+        return self.inputs * self.outputs
+
+
+def query_width(shape: Shape) -> int:
+    """Hq, elements of a token's queries: heads x head_dim."""
+    return shape.heads * shape.head_dim
+
+
+def key_width(shape: Shape) -> int:
+    """Hk, elements of a token's keys: key-value heads x head_dim."""
+    return shape.kv_heads * shape.head_dim
+
+
+def linears(shape: Shape) -> tuple[Linear, ...]:
+    """Every linear layer of one block."""
+    hidden, queries, keys = shape.hidden, query_width(shape), key_width(shape)
+    attention = (
+        Linear(("q",), hidden, queries),
+        Linear(("k",), hidden, keys),
+        Linear(("v",), hidden, keys),
+        Linear(("o",), queries, hidden),
+    )
+    if not shape.experts:
+        return attention + _mlp(shape, shape.intermediate)
+    routed = _mlp(shape, shape.expert_intermediate, copies=shape.experts, expert=True)
+    shared = _mlp(shape, shape.shared_intermediate) if shape.shared_intermediate else ()
+    return attention + routed + shared
+
+
+def _mlp(shape: Shape, width: int, copies: int = 1, expert: bool = False) -> tuple[Linear, ...]:
+    up = Linear(("up",), shape.hidden, width, copies, expert)
+    down = Linear(("down",), width, shape.hidden, copies, expert)
+    gate = Linear(("gate",), shape.hidden, width, copies, expert)
+    return (gate, up, down) if shape.mlp == "gated" else (up, down)
+
+
+def block_linear_parameters(shape: Shape) -> int:
+    """Weights of the linear layers of one block, all experts included."""
+    return sum(linear.size * linear.copies for linear in linears(shape))
+
+
+def embedding_parameters(shape: Shape) -> int:
+    """Token embedding plus output head; one matrix when tied."""
+    return shape.vocab * shape.hidden * (1 if shape.tied else 2)
+
+
+def small_parameters(shape: Shape) -> int:
+    """Norms, q/k/v biases and routers, with the final norm."""
+    queries, keys = query_width(shape), key_width(shape)
+    block = shape.norms * shape.hidden + shape.experts * shape.hidden
+    block += 2 * shape.head_dim if shape.qk_norm else 0
+    block += queries + 2 * keys if shape.qkv_bias else 0
+    return shape.layers * block + shape.hidden
+
+
+def parameters(shape: Shape) -> int:
+    """P, all parameters of the model, embeddings and head included."""
+    blocks = shape.layers * block_linear_parameters(shape)
+    return blocks + embedding_parameters(shape) + small_parameters(shape)
+
+
+def targeted(shape: Shape, targets: Iterable[str], experts: bool = False) -> tuple[Linear, ...]:
+    """The layers of one block that get an adapter, one per name; unknown names give none.
+
+    In a mixture, a name means the shared expert, and the routed ones when `experts` is set.
+    """
+    names = sorted({name.rsplit(".", 1)[-1] for name in targets})
+    if any(name in EVERY for name in names):
+        names = [*EVERY_NAME, *(name for name in names if name in HEADS)]
+    chosen: list[Linear] = []
+    for name in names:
+        for expert in (False, True) if experts else (False,):
+            parts = [
+                linear
+                for role in ROLES.get(name, ())
+                for linear in linears(shape)
+                if linear.roles == (role,) and linear.expert == expert
+            ]
+            if parts:
+                chosen.append(_fused(parts))
+    return tuple(chosen)
+
+
+def _fused(parts: list[Linear]) -> Linear:
+    first = parts[0]
+    roles = tuple(role for part in parts for role in part.roles)
+    outputs = sum(part.outputs for part in parts)
+    return Linear(roles, first.inputs, outputs, first.copies, first.expert)
+
+
+def unknown_targets(targets: Iterable[str]) -> tuple[str, ...]:
+    """Target names whose size the formula does not know; it leaves them out of the sum."""
+    short = ((name, name.rsplit(".", 1)[-1]) for name in targets)
+    return tuple(
+        name for name, last in short if last not in ROLES and last not in (*HEADS, *EVERY)
+    )
+
+
+def lora_parameters(
+    shape: Shape, rank: int, targets: Iterable[str], experts: bool = False
+) -> int:
+    """t, weights of the adapters: rank x (inputs + outputs) for each targeted layer.
+
+    A head or embedding among the targets counts as one matrix of vocab x hidden.
+    """
+    targets = tuple(targets)
+    chosen = targeted(shape, targets, experts)
+    block = sum((linear.inputs + linear.outputs) * linear.copies for linear in chosen)
+    heads = sum(1 for name in set(targets) if name.rsplit(".", 1)[-1] in HEADS)
+    return rank * (shape.layers * block + heads * (shape.hidden + shape.vocab))

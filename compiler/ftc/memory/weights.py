@@ -1,0 +1,126 @@
+"""What stays on the card for the whole run: weights, adapter, optimizer state; and gradients.
+
+Source of every term, unless it says otherwise: section 4 of the memory notes (docs/memory.md),
+checked there against storage lifetimes of the real modules of transformers 5 and peft 0.21.
+All results are bytes on one card before ZeRO shards them.
+"""
+
+from __future__ import annotations
+
+from ftc.memory.job import Job
+from ftc.memory.modules import (
+    HEADS,
+    block_linear_parameters,
+    linears,
+    lora_parameters,
+    parameters,
+    targeted,
+)
+from ftc.memory.shape import Shape
+
+NF4_BLOCK = 64  # weights that share an absmax
+NF4_SECOND_BLOCK = 256  # absmax values that share one, with double quantisation
+ADAM_8BIT_BLOCK = 256  # optimizer values that share an absmax
+
+
+def quantised_bytes(elements: int, job: Job, row: int) -> float:
+    """Bytes of `elements` quantised weights whose rows are `row` long.
+
+    NF4: half a byte, plus an absmax per 64 weights (one byte and 4 B per 256 of them with double
+    quantisation, else 4 B). int8: a byte, plus a 4 B scale per row. A bnb int8 layer may hold
+    outlier columns in fp16 as well; they are not counted.
+    """
+    if job.base_bits == 8:
+        return elements + 4 * elements / row
+    absmax = 1 + 4 / NF4_SECOND_BLOCK if job.double_quant else 4
+    return elements * 0.5 + elements / NF4_BLOCK * absmax
+
+
+def weight_bytes(shape: Shape, job: Job) -> float:
+    """W: the base model. Only linear layers inside blocks are quantised; the rest stays 2 B,
+    or 4 B after an upcast that is not taken back."""
+    total = parameters(shape)
+    if job.full:
+        return total * job.trained_width
+    inside = shape.layers * block_linear_parameters(shape)
+    outside = (total - inside) * (4 if job.upcast_embeddings else job.base_width)
+    if job.base_bits:
+        return quantised_bytes(inside, job, shape.hidden) + outside
+    return inside * job.base_width + outside
+
+
+def reference_bytes(shape: Shape, job: Job) -> float:
+    """Frozen reference model of dpo and kto: a second copy in full fine-tuning.
+
+    With LoRA it is the base with the adapter switched off and costs nothing; orpo has none.
+    Source: LLaMA-Factory 0.9.5 train/dpo/trainer.py, TRL 1.14 dpo_trainer.py. Unmeasured.
+    """
+    if not job.full or job.stage not in ("dpo", "kto"):
+        return 0
+    return parameters(shape) * job.base_width
+
+
+def saved_module_parameters(shape: Shape, job: Job) -> int:
+    """Weights of `modules_to_save` that are trained in full beside the adapters."""
+    if job.full:
+        return 0
+    chosen = {name.rsplit(".", 1)[-1] for name in job.modules_to_save} & set(HEADS)
+    return len(chosen) * shape.vocab * shape.hidden
+
+
+def adapter_parameters(shape: Shape, job: Job) -> int:
+    """LoRA weights, with the magnitude vectors of DoRA (one value per output)."""
+    if job.full:
+        return 0
+    count = lora_parameters(shape, job.rank, job.targets, job.expert_adapters)
+    if job.dora:
+        chosen = targeted(shape, job.targets, job.expert_adapters)
+        count += shape.layers * sum(linear.outputs * linear.copies for linear in chosen)
+    return count
+
+
+def trainable_parameters(shape: Shape, job: Job) -> int:
+    """Weights that get a gradient and optimizer state."""
+    if job.full:
+        return parameters(shape)
+    return adapter_parameters(shape, job) + saved_module_parameters(shape, job)
+
+
+def adapter_bytes(shape: Shape, job: Job) -> float:
+    """4 t: peft keeps adapters in fp32 (`autocast_adapter_dtype`), copies of whole modules too."""
+    return 0 if job.full else trainable_parameters(shape, job) * job.trained_width
+
+
+def gradient_bytes(shape: Shape, job: Job) -> float:
+    """A gradient is as wide as its weight."""
+    return trainable_parameters(shape, job) * job.trained_width
+
+
+def optimizer_bytes(shape: Shape, job: Job) -> float:
+    """AdamW keeps two moments as wide as the weight; the 8-bit ones a byte each plus a 4 B absmax
+    per 256 values. Trainer keeps 32-bit moments for embeddings even then (transformers 5
+    `Trainer.create_optimizer`). Paged state is counted in full although it can be evicted.
+
+    Under DeepSpeed an fp32 copy of the weights is kept beside fp32 moments.
+    """
+    count = trainable_parameters(shape, job)
+    width = 4 if job.zero_stage else job.trained_width
+    master = 4 * count if job.zero_stage else 0
+    if job.optimizer not in ("adamw_bnb_8bit", "paged_adamw_8bit"):
+        return master + count * 2 * width
+    wide = shape.vocab * shape.hidden if job.full else 0
+    return master + (count - wide) * 2 * (1 + 4 / ADAM_8BIT_BLOCK) + wide * 8
+
+
+def optimizer_scratch(shape: Shape, job: Job) -> float:
+    """adamw_torch updates all weights in one go (foreach) through a copy of them; fused: none."""
+    if job.optimizer != "adamw_torch":
+        return 0
+    return trainable_parameters(shape, job) * job.trained_width
+
+
+def dequantised_bytes(shape: Shape, job: Job) -> float:
+    """The largest linear layer in 2 B, made anew in forward and backward. int8: unmeasured."""
+    if not job.base_bits:
+        return 0
+    return 2 * max(linear.size for linear in linears(shape))
