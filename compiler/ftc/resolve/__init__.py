@@ -1,0 +1,49 @@
+"""Resolves a recipe into a plan. Pure: the same recipe, facts and table give the same plan."""
+
+from __future__ import annotations
+
+from ftc.factors.table import Table
+from ftc.facts.records import Facts
+from ftc.plan import Plan
+from ftc.recipe import Recipe
+from ftc.resolve import batch, length, method, schedule
+from ftc.resolve.sheet import Sheet, open_sheet
+
+
+def resolve(recipe: Recipe, facts: Facts, table: Table) -> Plan:
+    """Fill in every setting of `recipe` from the facts and the factor table."""
+    sheet = open_sheet(recipe, facts, table)
+    _given(sheet)
+    method.settle(sheet)
+    length.settle(sheet)
+    schedule.settle_epochs(sheet)
+    batch.settle(sheet)
+    schedule.settle(sheet)
+    _preference(sheet)
+    return Plan(**sheet.values, origins=dict(sheet.origins))
+
+
+def _given(sheet: Sheet) -> None:
+    """What the recipe and the facts say outright."""
+    recipe, model, hardware = sheet.recipe, sheet.facts.model, sheet.facts.hardware
+    sheet.derived("name", recipe.name, "recipe: name", kind="recipe")
+    sheet.fixed("stage", recipe.stage, "default: supervised fine-tuning")
+    sheet.fixed("task", recipe.task, "default: no particular task")
+    sheet.derived("model", model.id, model.source, kind="fact")
+    sheet.derived("model_revision", model.revision, "recipe: model.revision", kind="recipe")
+    sheet.derived("model_type", model.shape.model_type if model.shape else "", model.source)
+    family = model.family
+    sheet.derived("family", family.name if family else "", "the model's chat template", kind="fact")
+    sheet.derived(
+        "turn_end", family.turn_end if family else "", "the model's chat template", kind="fact"
+    )
+    sheet.derived("device", hardware.device, hardware.source, kind="fact")
+    sheet.derived("gpus", hardware.gpus, hardware.source, kind="fact")
+    sheet.derived("has_tools", sheet.facts.data.has_tools, "rows with tools", kind="fact")
+    sheet.settle("thinking")
+    sheet.settle("seed", int)
+
+
+def _preference(sheet: Sheet) -> None:
+    for name in ("preference_beta", "preference_loss", "desirable_weight", "undesirable_weight"):
+        sheet.settle(name)
