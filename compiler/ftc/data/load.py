@@ -1,0 +1,114 @@
+"""Loads the data of a recipe: read, understood, sampled, split; every bad row with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ftc import recipe
+from ftc.data import formats, hub
+from ftc.data.example import Dataset, Example, Message, Rejected
+from ftc.data.identity import row_id
+from ftc.data.read import read
+from ftc.data.split import sample, split
+from ftc.data.table import BadRow, Table
+from ftc.errors import FtcError
+
+BAD_FROM_THE_START = 100_000  # rows that are all bad: the rest will be bad too
+
+
+def load(
+    data: recipe.Data,
+    stage: recipe.Stage,
+    folder: Path,
+    seed: int,
+    limit_bad: int = BAD_FROM_THE_START,
+    *,
+    offline: bool = False,
+) -> Dataset:
+    """The rows of a recipe; relative paths are relative to `folder`, that of the recipe.
+
+    FtcError when the data cannot be read, or when no row (or none of the first `limit_bad`) is
+    good. Single bad rows are in `rejected`.
+    """
+    table = _table(data, folder, offline)
+    form, good, rejected = _examples(table, data, stage, limit_bad)
+    kept = sample(good, data.samples, seed)
+    if data.eval_path is None:
+        train, held_out = split(kept, data.eval, seed)
+    else:
+        other = read(folder / Path(data.eval_path).expanduser(), data.eval_path)
+        _, held_out, more = _examples(other, data, stage, limit_bad)
+        train, rejected = kept, rejected + more
+    return Dataset(
+        source=table.file,
+        format=form,
+        train=tuple(train),
+        eval=tuple(held_out),
+        rejected=tuple(rejected),
+        left_out=len(good) - len(kept),
+    )
+
+
+def with_system(dataset: Dataset, text: str) -> Dataset:
+    """The same rows, with `text` as system turn of each chat that has none; ids stay."""
+    if not text:
+        return dataset
+    train = tuple(_with_system(example, text) for example in dataset.train)
+    return replace(dataset, train=train, eval=tuple(_with_system(e, text) for e in dataset.eval))
+
+
+def _with_system(example: Example, text: str) -> Example:
+    if not example.messages or example.messages[0].role == "system":
+        return example
+    return replace(example, messages=(Message("system", text), *example.messages))
+
+
+def _table(data: recipe.Data, folder: Path, offline: bool) -> Table:
+    if data.path is not None and data.hub is not None:
+        raise FtcError("data.path and data.hub are both given", hint="keep one of them")
+    if data.path is not None:
+        return read(folder / Path(data.path).expanduser(), data.path)
+    if data.hub is not None:
+        return hub.read(data, offline)
+    raise FtcError(
+        "data: neither path nor hub is given", hint='for example: path = "data/train.jsonl"'
+    )
+
+
+def _examples(
+    table: Table, data: recipe.Data, stage: recipe.Stage, limit_bad: int
+) -> tuple[str, list[Example], list[Rejected]]:
+    form = formats.choose(table, data, stage)
+    if data.format == "columns" and data.columns:
+        table = formats.renamed(table, data.columns)
+    good: list[Example] = []
+    rejected = list(table.rejected)
+    for line, row in table.rows:
+        try:
+            example = form.convert(row)
+            example = replace(example, id=row_id(example), file=table.file, line=line)
+        except BadRow as error:
+            rejected.append(Rejected(table.file, line, str(error)))
+            if not good and len(rejected) >= limit_bad:
+                break
+            continue
+        except RecursionError:
+            rejected.append(Rejected(table.file, line, "nested too deeply"))
+            continue
+        good.append(_with_system(example, data.system) if data.system else example)
+    if not good:
+        raise _all_bad(table, form, rejected, stage)
+    return form.name, good, sorted(rejected, key=lambda bad: bad.line)
+
+
+def _all_bad(
+    table: Table, form: formats.Format, rejected: Sequence[Rejected], stage: recipe.Stage
+) -> FtcError:
+    reasons = "; ".join(f"line {bad.line}: {bad.reason}" for bad in rejected[:3])
+    return FtcError(
+        f"{table.file}: all {len(rejected)} rows are bad for format {form.name}: {reasons}",
+        hint=f"columns found: {', '.join(table.columns())}; expected {form.expected()}, as in "
+        f"{form.row}",
+    )
