@@ -184,6 +184,22 @@ def condition(when: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def rows(report: dict[str, Any]) -> str:
+    """Where every row of the data went, in one or a few lines."""
+    text = f"{report['train']} training rows, {report['eval']} held out"
+    if report["left_out"]:
+        text += f", {report['left_out']} beyond data.samples"
+    long = [row for part in report["too_long"].values() for row in part]
+    if long:
+        ids = ", ".join(row["id"] for row in long[:3]) + (", ..." if len(long) > 3 else "")
+        text += f"\n{len(long)} rows over {report['max_length']} tokens kept out: {ids}"
+    for row in report["rejected"][:5]:
+        text += f"\nbad row {row['file']}:{row['line']}: {row['reason']}"
+    if len(report["rejected"]) > 5:
+        text += f"\n{len(report['rejected']) - 5} more bad rows: data.json lists them all"
+    return text
+
+
 def table(rows: Iterable[Sequence[str]]) -> str:
     """Aligned columns; the last one is not padded."""
     return "\n".join(_columns([tuple(row) for row in rows]))

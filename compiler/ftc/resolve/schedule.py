@@ -55,7 +55,8 @@ def _windows(sheet: Sheet) -> int:
     """Packed windows, as if none had room left: a lower bound."""
     length = sheet.values["max_length"]
     totals = [total for total in sheet.facts.data.train.total if total <= length]
-    return max(1, ceil(sum(totals) / length))
+    windows: int = max(1, ceil(sum(totals) / length))
+    return windows
 
 
 def _warmup(sheet: Sheet) -> None:
