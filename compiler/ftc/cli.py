@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from ftc import __version__
+
 if TYPE_CHECKING:
     from ftc.build import Built, Compiled
     from ftc.diagnostics import Finding
@@ -62,7 +64,7 @@ def _failed(error: Exception) -> int:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(None, "--version", package_name="ftc", message="ftc %(version)s")
+@click.version_option(__version__, "--version", message="ftc %(version)s")
 def cli() -> None:
     """Compile a fine-tuning recipe into an Axolotl or LLaMA-Factory run.
 
