@@ -1,0 +1,109 @@
+"""Axolotl's data keys: which rows are read, how a row becomes tokens, what is trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftc.backends.base import PREFERENCE, Key, Native, fixed, same
+from ftc.plan import Plan
+
+# Families whose template knows think blocks; those that do not ask `enable_thinking` ignore it.
+REASONING = ("qwen3", "qwen3-2507", "smollm3", "deepseek-r1")
+_FILE = {"ds_type": "json", "split": "train"}
+_CHAT = {
+    "type": "chat_template",
+    "field_messages": "messages",
+    "message_property_mappings": {"role": "role", "content": "content"},
+    "roles_to_train": ["assistant"],
+    "train_on_eos": "turn",
+}
+# How each stage's rows are read; the row shapes are those of `ftc.backends.rows`.
+BLOCKS: dict[str, dict[str, Any]] = {
+    "sft": _CHAT,
+    "pretrain": {"type": "completion", "field": "text"},
+    "dpo": {"type": "chat_template.default", "field_messages": "messages"},
+    "orpo": {"type": "chat_template.argilla"},
+    "kto": {"type": "chatml.argilla_chat"},
+}
+
+
+def _block(plan: Plan, path: str) -> dict[str, Any]:
+    tools = {"field_tools": "tools"} if plan.has_tools and plan.stage == "sft" else {}
+    return {"path": path, **_FILE, **BLOCKS[plan.stage], **tools}
+
+
+def _write_data(plan: Plan, version: str) -> dict[str, Any]:
+    config: dict[str, Any] = {"rl": plan.stage} if plan.stage in PREFERENCE else {}
+    config["datasets"] = [_block(plan, "train.jsonl")]
+    if plan.eval_steps:  # 0.19.0 evaluates a data set that is named, whatever eval_strategy says
+        config["test_datasets"] = [_block(plan, "eval.jsonl")]
+    return config
+
+
+def _read_data(config: Native) -> dict[str, Any]:
+    if rl := config.get("rl"):
+        return {"stage": rl}
+    block = (config.get("datasets") or [{}])[0]
+    if block.get("type") == "completion":
+        return {"stage": "pretrain"}
+    return {"stage": "sft"}
+
+
+def _chat(plan: Plan, version: str) -> bool:
+    return plan.stage != "pretrain"
+
+
+def _write_thinking(plan: Plan, version: str) -> dict[str, Any]:
+    if plan.thinking or (plan.family in REASONING and plan.stage != "pretrain"):
+        return {"chat_template_kwargs": {"enable_thinking": plan.thinking}}
+    return {}
+
+
+def _read_thinking(config: Native) -> dict[str, Any]:
+    return {"thinking": (config.get("chat_template_kwargs") or {}).get("enable_thinking", False)}
+
+
+def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
+    # Held-out rows are not packed: a small file gives not one full pack.
+    return {
+        "sample_packing": plan.packing,
+        "eval_sample_packing": False,
+        "pad_to_sequence_len": plan.packing,
+    }
+
+
+DATA: tuple[Key, ...] = (
+    Key(("rl", "datasets", "test_datasets"), ("stage",), _write_data, _read_data),
+    fixed("val_set_size", 0.0, "ftc split the rows already"),
+    fixed("dataset_prepared_path", "prepared", "inside the run folder: a cache of no other data"),
+    fixed("chat_template", "tokenizer_default", "the model's own template", when=_chat),
+    Key(("chat_template_kwargs",), ("thinking",), _write_thinking, _read_thinking),
+    Key(
+        ("eot_tokens",),
+        ("turn_end",),
+        lambda plan, version: (
+            {"eot_tokens": [plan.turn_end]} if plan.turn_end and _chat(plan, version) else {}
+        ),
+        lambda config: {},
+        why="the token that ends an answer is trained on",
+    ),
+    same("train_on_inputs", "train_on_prompt"),
+    same("sequence_len", "max_length"),
+    fixed("excess_length_strategy", "raise", "ftc kept longer rows out; none is cut in silence"),
+    Key(
+        ("sample_packing", "eval_sample_packing", "pad_to_sequence_len"),
+        ("packing",),
+        _write_packing,
+        lambda config: {"packing": bool(config.get("sample_packing"))},
+    ),
+    fixed(
+        "remove_unused_columns",
+        False,
+        "preference rows and packs need every column",
+        when=lambda plan, version: plan.packing or plan.stage in PREFERENCE,
+    ),
+    fixed("shuffle_merged_datasets", True, "shuffled by the seed"),
+    fixed("curriculum_sampling", False, "rows are drawn at random"),
+    fixed("group_by_length", False, "rows are drawn at random"),
+    fixed("dataset_exact_deduplication", False, "ftc wrote the rows that it wants"),
+)

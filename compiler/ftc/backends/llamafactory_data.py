@@ -1,0 +1,161 @@
+"""LLaMA-Factory's data keys, its template for each family, and dataset_info.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ftc.backends.base import PREFERENCE, Key, Native, fixed, same
+from ftc.plan import Plan
+
+
+@dataclass(frozen=True)
+class Template:
+    """A registered template; `system` is what the model's own template says when a row has no
+    system turn; `tools` that it lays tools out as the model's own template does; `differs` what is
+    known to differ from the model's own template, "" for nothing.
+    """
+
+    name: str
+    system: str = ""
+    tools: bool = False
+    reasoning: bool = False
+    differs: str = ""
+
+
+# Family -> the registered template whose tokens are those of the model's own Jinja template.
+TEMPLATES: dict[str, Template] = {
+    # `smollm2` is registered too, but its system turn ends in a full stop that the model's lacks.
+    "chatml-smollm": Template(
+        "smollm",
+        system="You are a helpful AI assistant named SmolLM, trained by Hugging Face",
+    ),
+    "chatml": Template("chatml"),
+    "qwen2.5": Template(
+        "qwen",
+        system="You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+        tools=True,
+    ),
+    "qwen3": Template(
+        "qwen3",
+        tools=True,
+        reasoning=True,
+        differs="puts a think block before every answer of a chat, the model's own template "
+        "only before the last",
+    ),
+    "qwen3-2507": Template("qwen3", tools=True, reasoning=True),
+    "qwen3-instruct": Template("qwen3_nothink", tools=True),
+    "deepseek-r1": Template("deepseekr1", reasoning=True),
+    "llama3": Template(
+        "llama3",
+        tools=True,
+        differs="lacks the lines about the knowledge cutoff that Llama 3.1 and later put into "
+        "every system turn",
+    ),
+    "llama2": Template("llama2"),
+    "mistral": Template("mistral", tools=True),
+    "gemma": Template("gemma"),
+    "phi3": Template("phi"),
+    "phi4": Template("phi4"),
+    "phi4-mini": Template("phi4_mini"),
+}
+
+
+def template(plan: Plan) -> Template:
+    """The template of the plan's family; pre-training and unknown families get the empty one."""
+    if plan.stage == "pretrain":
+        return Template("empty")
+    if plan.family == "gemma" and plan.model_type == "gemma3":  # its processor wants its own
+        return Template("gemma3")
+    return TEMPLATES.get(plan.family, Template("empty"))
+
+
+def _write_template(plan: Plan, version: str) -> dict[str, Any]:
+    chosen = template(plan)
+    system = {"default_system": chosen.system} if chosen.system else {}
+    return {"template": chosen.name, **system}
+
+
+def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
+    config: dict[str, Any] = {"packing": plan.packing}
+    if plan.stage == "sft":
+        config["neat_packing"] = plan.packing
+    # Packing takes one token off cutoff_len: without the one more, a row of exactly
+    # max_length tokens would be dropped.
+    config["cutoff_len"] = plan.max_length + (1 if plan.packing else 0)
+    return config
+
+
+def _read_packing(config: Native) -> dict[str, Any]:
+    packing = bool(config.get("packing") or config.get("neat_packing"))
+    length = config.get("cutoff_len", 2048)
+    return {"packing": packing, "max_length": length - (1 if packing else 0)}
+
+
+def _sft(plan: Plan, version: str) -> bool:
+    return plan.stage == "sft"
+
+
+DATA: tuple[Key, ...] = (
+    fixed("dataset", "train", "the rows that ftc wrote"),
+    fixed("dataset_dir", ".", "the build folder"),
+    fixed(
+        "eval_dataset",
+        "eval",
+        "the rows that ftc held out",
+        when=lambda plan, version: plan.eval_steps > 0,
+    ),
+    fixed("val_size", 0.0, "ftc split the rows already"),
+    fixed("overwrite_cache", True, "rows are never taken from the cache of another run"),
+    Key(
+        ("template", "default_system"),
+        ("family",),
+        _write_template,
+        lambda config: {},
+        why="the tokens of the model's own template",
+    ),
+    same("enable_thinking", "thinking", absent=True),
+    same("train_on_prompt", "train_on_prompt", when=_sft, absent=False),
+    fixed("mask_history", False, "every answer of a chat is trained on", when=_sft),
+    Key(
+        ("packing", "neat_packing", "cutoff_len"),
+        ("packing", "max_length"),
+        _write_packing,
+        _read_packing,
+    ),
+    fixed("disable_shuffling", False, "rows are drawn at random, by the seed"),
+    fixed("train_sampling_strategy", "random", "rows are drawn at random"),
+)
+
+_TAGS = {
+    "role_tag": "role",
+    "content_tag": "content",
+    "user_tag": "user",
+    "assistant_tag": "assistant",
+    "observation_tag": "observation",
+    "function_tag": "function_call",
+    "system_tag": "system",
+}
+
+
+def dataset_info(plan: Plan) -> dict[str, Any]:
+    """The contents of dataset_info.json. A column or tag that is left out would become None."""
+    names = {"train": "train.jsonl"}
+    if plan.eval_steps:
+        names["eval"] = "eval.jsonl"
+    return {name: {"file_name": file, **_layout(plan)} for name, file in names.items()}
+
+
+def _layout(plan: Plan) -> dict[str, Any]:
+    if plan.stage == "pretrain":
+        return {"formatting": "alpaca", "ranking": False, "columns": {"prompt": "text"}}
+    columns = {"messages": "conversations" if plan.has_tools else "messages"}
+    if plan.has_tools:
+        columns["tools"] = "tools"
+    if plan.stage in ("dpo", "orpo"):
+        columns |= {"chosen": "chosen", "rejected": "rejected"}
+    if plan.stage == "kto":
+        columns["kto_tag"] = "label"
+    ranking = plan.stage in PREFERENCE and plan.stage != "kto"
+    # `openai` would put "detailed thinking off" into every system turn.
+    return {"formatting": "sharegpt", "ranking": ranking, "columns": columns, "tags": dict(_TAGS)}

@@ -1,0 +1,107 @@
+"""What LLaMA-Factory cannot express of a plan, or does differently: said aloud, one line each."""
+
+from __future__ import annotations
+
+from ftc.backends.base import PREFERENCE, Limit, adapted
+from ftc.backends.llamafactory_data import TEMPLATES, template
+from ftc.plan import Plan
+
+
+def _unknown_family(plan: Plan, version: str) -> bool:
+    return plan.stage != "pretrain" and plan.family not in TEMPLATES
+
+
+def _differing(setting: str, family: str, text: str) -> Limit:
+    return Limit(
+        setting,
+        "info",
+        lambda plan, version: plan.stage != "pretrain" and plan.family == family,
+        f"the template {TEMPLATES[family].name} {text}",
+    )
+
+
+def _fp32_copy(plan: Plan, version: str) -> bool:
+    return plan.method == "full" and plan.dtype == "bf16" and plan.device == "cpu"
+
+
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        "family",
+        "error",
+        _unknown_family,
+        "no registered template is known to give this model's tokens, and none can be handed over",
+        "model.family = one of " + ", ".join(TEMPLATES),
+    ),
+    *(
+        _differing("family", family, entry.differs)
+        for family, entry in TEMPLATES.items()
+        if entry.differs
+    ),
+    Limit(
+        "family",
+        "warning",
+        lambda plan, version: plan.has_tools and not template(plan).tools,
+        "lays tools and calls out in words of its own, not as the model's own template does",
+        "a model of a family with tool calls: "
+        + ", ".join(name for name, entry in TEMPLATES.items() if entry.tools),
+    ),
+    Limit(
+        "thinking",
+        "warning",
+        lambda plan, version: (
+            plan.thinking and plan.stage != "pretrain" and not template(plan).reasoning
+        ),
+        "the template of this family knows no think blocks: the switch does nothing",
+        "leave training.thinking out",
+    ),
+    Limit(
+        "dtype",
+        "info",
+        _fp32_copy,
+        "keeps fp32 weights under bf16 arithmetic on a CPU; the other tool trains bf16 weights",
+    ),
+    Limit(
+        "packing",
+        "warning",
+        lambda plan, version: plan.packing and plan.stage == "pretrain",
+        "joins documents without a wall between them, and drops what does not fill a block "
+        "at the end of every thousand rows",
+        "training.packing = false",
+    ),
+    Limit(
+        "packing",
+        "error",
+        lambda plan, version: plan.packing and plan.stage in PREFERENCE,
+        "does not pack preference rows",
+        "training.packing = false",
+    ),
+    Limit(
+        "packing",
+        "error",
+        lambda plan, version: (
+            plan.packing and plan.stage == "sft" and plan.attention != "flash_attention_2"
+        ),
+        "keeps packed rows apart with FlashAttention 2 only",
+        "training.attention = 'flash_attention_2', or training.packing = false",
+    ),
+    Limit(
+        "packing",
+        "info",
+        lambda plan, version: plan.packing and plan.stage == "sft",
+        "packs once, within each thousand rows, where the other tool packs anew every epoch: "
+        "the same number of steps sees other batches",
+    ),
+    Limit(
+        "train_on_prompt",
+        "error",
+        lambda plan, version: plan.train_on_prompt and plan.stage in PREFERENCE,
+        "trains on answers only in preference training",
+        "training.train_on_prompt = false",
+    ),
+    Limit(
+        "lora_modules_to_save",
+        "info",
+        lambda plan, version: adapted(plan, version) and plan.lora_alpha == 0,
+        "takes twice the rank for an alpha of 0",
+    ),
+)
