@@ -141,14 +141,10 @@ def _fused(parts: list[Linear]) -> Linear:
 def unknown_targets(targets: Iterable[str]) -> tuple[str, ...]:
     """Target names whose size the formula does not know; it leaves them out of the sum."""
     short = ((name, name.rsplit(".", 1)[-1]) for name in targets)
-    return tuple(
-        name for name, last in short if last not in ROLES and last not in (*HEADS, *EVERY)
-    )
+    return tuple(name for name, last in short if last not in ROLES and last not in (*HEADS, *EVERY))
 
 
-def lora_parameters(
-    shape: Shape, rank: int, targets: Iterable[str], experts: bool = False
-) -> int:
+def lora_parameters(shape: Shape, rank: int, targets: Iterable[str], experts: bool = False) -> int:
     """t, weights of the adapters: rank x (inputs + outputs) for each targeted layer.
 
     A head or embedding among the targets counts as one matrix of vocab x hidden.
