@@ -1,0 +1,81 @@
+"""Why a backend failed: known errors, in the recipe's own words, and the last lines of its log."""
+
+from __future__ import annotations
+
+import math
+import re
+import signal
+from pathlib import Path
+
+from ftc.errors import FtcError
+from ftc.run.known import KNOWN, NO_MEMORY, NOT_A_NUMBER, Known
+from ftc.run.progress import LOG, Summary
+from ftc.run.record import Record
+from ftc.run.results import Result
+
+LINES = 15
+_READ_BYTES = 400_000
+_SEARCHED_LINES = 200
+
+
+def text(log: Path, offset: int = 0) -> str:
+    """The end of the log, at most 400 kB, not reaching back before byte `offset`."""
+    with log.open("rb") as file:
+        file.seek(max(offset, log.stat().st_size - _READ_BYTES))
+        return _ESCAPES.sub("", file.read().decode("utf-8", "replace"))
+
+
+def fault(status: int, result: Result, seen: Summary) -> str:
+    """What is wrong with a run that has ended, as one line; "" when nothing is.
+
+    The exit status alone proves little: Axolotl ends with 0 on a signal.
+    """
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    if status:
+        return f"ended with exit status {status}"
+    if not result.kind:
+        return "ended without a word of error, but left no adapter and no model"
+    steps, total = max(result.steps, seen.steps), result.max_steps or seen.max_steps
+    if not 0 < total <= steps:
+        return f"ended at step {steps} of {total or 'an unknown number'}"
+    if seen.last_loss is not None and not math.isfinite(seen.last_loss):
+        return "trained to its end, but the loss is not a number"
+    return ""
+
+
+def diagnose(log: str, status: int, last_loss: float | None = None) -> Known | None:
+    """The first known error that the end of the log shows; None for one that is not known."""
+    tail = "\n".join(re.split(r"[\r\n]+", log)[-_SEARCHED_LINES:])
+    for known in KNOWN:
+        if known.pattern and re.search(known.pattern, tail):
+            return known
+    if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return NO_MEMORY
+    return NOT_A_NUMBER if last_loss is not None and not math.isfinite(last_loss) else None
+
+
+def last_lines(log: str, count: int = LINES) -> list[str]:
+    """The last lines that say something: no progress bars, banners, rulers or empty ones."""
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", log)]
+    return [line for line in lines if line.strip() and not _NOISE.search(line)][-count:]
+
+
+def error(record: Record, fault: str, known: Known | None, log: str) -> FtcError:
+    """The error to raise: what failed, the last lines, where the log is, and what to change."""
+    step = f" at step {record.steps} of {record.max_steps}" if record.steps else ""
+    said = f": {known.what}" if known else ""
+    lines = "".join(f"\n  {line}" for line in last_lines(log))
+    message = f"{record.backend} {record.version} {fault}{step}{said}{lines}"
+    hint = known.remedy if known else "the end of the log says more than ftc knows"
+    return FtcError(f"{message}\n  whole log: {record.folder / LOG}", hint=hint, exit_code=4)
+
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_NOISE = re.compile(
+    r"\d+%\|"  # a progress bar
+    r"|^[\s=\-_*#~^|.@]+$"
+    r"|[⠀-⣿█▀▄]"  # Axolotl's banner
+    r"|real_accelerator\.py|UserWarning|FutureWarning|DeprecationWarning"
+    r"|^\s*warnings\.warn\("
+)
