@@ -371,6 +371,18 @@ def backend_list(form: str) -> None:
         click.echo(f"known fault: {fault}")
 
 
+@backend.command("path")
+@click.argument("name", metavar="NAME[@VERSION]")
+def backend_path(name: str) -> None:
+    """Print the Python interpreter of an installed environment, for scripts.
+
+    Example: $(ftc backend path axolotl) -m pip list
+    """
+    from ftc.run import environments
+
+    click.echo(environments.require(*environments.spec(name)).python)
+
+
 @backend.command("doctor")
 @click.argument("name", metavar="NAME[@VERSION]", required=False)
 @FORMAT

@@ -1,0 +1,77 @@
+# `make demo` sets everything up and trains; `make check` sets everything up and passes the tests.
+# Everything that is downloaded or installed goes below one cache folder: FTC_CACHE.
+
+BACKEND ?= llamafactory
+PYTHON ?= python3
+export FTC_CACHE := $(or $(FTC_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ftc)
+export PYTHONPATH := $(CURDIR)/compiler
+LOCK := requirements/dev.txt
+DEV := $(FTC_CACHE)/environments/dev-$(shell sha256sum $(LOCK) | cut -c1-12)
+PY := $(DEV)/bin/python
+FTC := .venv/bin/ftc
+RECIPE := recipes/instagram-scripts.toml
+MODEL := models/SmolLM2-135M-Instruct
+OFFLINE := $(if $(FTC_ONLINE),,--offline)
+
+.PHONY: help demo check test lint docs bench dev model backends wheel
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(FTC) model  ## set up, build the demo recipe for both tools, train it, compare before and after
+	@if [ "$(BACKEND)" != llamafactory ]; then $(FTC) backend install $(BACKEND) --cpu; fi
+	$(FTC) build $(RECIPE) --backend axolotl $(OFFLINE)
+	$(FTC) build $(RECIPE) --backend llamafactory $(OFFLINE)
+	$(FTC) run $(RECIPE) --backend $(BACKEND) $(OFFLINE)
+	$(FTC) compare "$$(ls -td runs/instagram-scripts-$(firstword $(subst @, ,$(BACKEND)))-* | head -n 1)"
+
+check: dev model backends lint test wheel  ## set up and run every check
+
+lint: dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(DEV)/bin/lint-imports
+	$(PY) tools/make_docs.py --check
+	$(PY) tools/rule_pages.py --check
+
+test: dev  ## run the tests; they fail when a backend is not installed
+	$(PY) -m pytest
+
+docs: dev  ## make the generated pages of docs/ anew
+	$(PY) tools/make_docs.py
+	$(PY) tools/rule_pages.py
+
+bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
+	$(PY) tools/bench.py
+
+wheel: dev
+	$(PY) tools/check_wheel.py
+
+backends: $(FTC)
+	$(FTC) backend install llamafactory --cpu
+	$(FTC) backend install axolotl@0.19.0 --cpu
+	$(FTC) backend install axolotl@0.21.0 --cpu
+
+model: $(MODEL)/config.json
+
+$(MODEL)/config.json: | $(FTC)
+	$(FTC) backend install llamafactory --cpu
+	$(PY) tools/demo_model.py --python "$$($(FTC) backend path llamafactory)" --out $(MODEL)
+
+dev: $(DEV)/complete
+
+# Built in place, since a virtual environment cannot be moved; `complete` is made last.
+$(DEV)/complete: $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' \
+	  || { echo "ftc needs Python 3.11 or later: make PYTHON=/path/to/python3.11"; exit 1; }
+	rm -rf $(DEV)
+	$(PYTHON) -m venv $(DEV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r $(LOCK)
+	touch $@
+
+# A command of this checkout: the environment is shared between checkouts, the code is not.
+$(FTC): $(DEV)/complete
+	mkdir -p .venv/bin
+	printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s" -m ftc "$$@"\n' "$(CURDIR)/compiler" "$(PY)" > $@
+	chmod +x $@
