@@ -33,6 +33,8 @@ class TokenizerFacts:
     adds_bos: bool
     vocabulary: int
     sha256: str  # of tokenizer.json
+    default_system: str = ""  # system turn that the template adds to a chat without one
+    system_turns: bool = True  # whether the template accepts a system turn
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,189 @@
+"""Renders a model's own chat template as transformers does, within limits of time and memory.
+
+Templates come with downloaded models, so they run in Jinja's sandbox, and loops, calls and the
+size of texts are counted: one that hangs or explodes ends in a `TemplateFault`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from ftc.data.example import Message
+
+STEPS = 1_000_000  # loop rounds and calls of one rendering; a long chat takes some thousands
+TEXT = 20_000_000  # characters of one text
+TODAY = date(2024, 7, 26)  # some templates print the date; this is Llama 3.1's own default
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + "
+    "message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+
+class TemplateFault(ValueError):
+    """Why a chat template could not render a chat: its own message, or a limit."""
+
+
+class _Generation(Extension):
+    """{% generation %} marks the assistant's part for transformers; it prints nothing itself."""
+
+    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it as an instance attribute
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox with a budget of `steps` for one rendering."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    steps = 0
+
+    def tick(self, count: int = 1) -> None:
+        self.steps += count
+        if self.steps > STEPS:
+            raise TemplateFault(f"needs more than {STEPS:,} steps for one chat")
+
+    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        self.tick()
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, int) and abs(value) > STEPS:
+                raise TemplateFault(f"calls a function with the number {value}")
+        return super().call(context, obj, *args, **kwargs)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator in ("*", "**") and _product(left, right) > TEXT:
+            raise TemplateFault("multiplies beyond all bounds")
+        result = super().call_binop(context, operator, left, right)
+        if isinstance(result, str | list | tuple) and len(result) > TEXT:
+            raise TemplateFault(f"makes a text of more than {TEXT:,} characters")
+        return result
+
+    def counted(self, values: Any) -> Iterator[Any]:
+        for value in values:
+            self.tick()
+            yield value
+
+
+def _product(left: Any, right: Any) -> int:
+    """An upper bound of what a multiplication makes, in digits or items."""
+
+    def size(value: Any) -> int:
+        if isinstance(value, int):
+            return abs(value)
+        return len(value) if isinstance(value, str | list | tuple) else 0
+
+    return size(left) * size(right)
+
+
+def render(
+    text: str,
+    messages: Sequence[Message],
+    special: dict[str, str],
+    *,
+    tools: Sequence[dict[str, Any]] = (),
+    prompt: bool = False,
+) -> str:
+    """The chat as the model reads it; `prompt` adds the start of an answer. TemplateFault."""
+    environment, template = _compiled(text)
+    environment.steps = 0
+    chat = [_plain(message) for message in messages]
+    variables = {"messages": chat, "tools": list(tools) or None, "documents": None}
+    parts: list[str] = []
+    size = 0
+    try:
+        for part in template.generate(**special, **variables, add_generation_prompt=prompt):
+            size += len(part)
+            if size > TEXT:
+                raise TemplateFault(f"makes a text of more than {TEXT:,} characters")
+            parts.append(part)
+    except TemplateError as error:
+        raise TemplateFault(f"says: {error.message or type(error).__name__}") from error
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        if isinstance(error, TemplateFault):
+            raise
+        raise TemplateFault(f"fails: {type(error).__name__}: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise TemplateFault("nests too deeply or needs too much memory") from error
+    return "".join(parts)
+
+
+def system_turn(text: str, special: dict[str, str]) -> tuple[str, bool]:
+    """(system turn that the template adds to a chat without one, whether it accepts one).
+
+    Found by rendering: what stands where a marker system turn stood, if that very text given as
+    a system turn renders the same.
+    """
+    if not text:
+        return "", True
+    mark, user = "ftc-system-7f3a9c", Message("user", "ftc-user-51b2e0")
+    try:
+        given = render(text, [Message("system", mark), user], special)
+    except TemplateFault:
+        return "", False
+    if mark not in given:
+        return "", False
+    try:
+        bare = render(text, [user], special)
+        before, after = given.split(mark, 1)
+        if not (bare.startswith(before) and bare.endswith(after)):
+            return "", True
+        found = bare[len(before) : len(bare) - len(after)]
+        if len(bare) <= len(before) + len(after) or not found.strip():
+            return "", True
+        same = render(text, [Message("system", found), user], special) == bare
+    except TemplateFault:
+        return "", True
+    return (found, True) if same else ("", True)
+
+
+@lru_cache(maxsize=16)
+def _compiled(text: str) -> tuple[_Environment, Any]:  # Any: jinja2.Template
+    environment = _Environment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = _tojson
+    environment.filters["ftc_counted"] = environment.counted
+    for name in ("center", "format"):  # a width is a way to make a text of any size
+        del environment.filters[name]
+    environment.globals.pop("lipsum")
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = TODAY.strftime
+    try:
+        tree = environment.parse(text)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, "ftc_counted", [], [], None, None)
+        return environment, environment.from_string(tree)
+    except TemplateError as error:
+        raise TemplateFault(f"is not valid Jinja: {error}") from error
+    except RecursionError as error:
+        raise TemplateFault("is nested too deeply") from error
+
+
+def _tojson(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
+    """As in transformers: without HTML escapes, which Jinja's own filter adds."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
+
+
+def _raise(message: str) -> None:
+    raise TemplateError(message)
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    turn: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        turn["tool_calls"] = [
+            {"type": "function", "function": dict(call)} for call in message.tool_calls
+        ]
+    return turn

@@ -1,0 +1,85 @@
+"""A model folder's tokenizer files: special tokens, chat template, and the tokenizer itself."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ftc.errors import FtcError
+from ftc.facts import template
+from ftc.facts.records import TokenizerFacts
+
+
+@lru_cache(maxsize=4)
+def load(path: Path) -> Tokenizer:
+    """The tokenizer in a tokenizer.json; FtcError when the file is broken."""
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:
+        if type(error) is not Exception:  # what the library raises for a file it cannot use
+            raise
+        raise FtcError(
+            f"{path}: is not a usable tokenizer.json: {error}", hint="download the model again"
+        ) from error
+
+
+def read(folder: Path) -> TokenizerFacts | None:
+    """What the tokenizer files say; None when the folder has no tokenizer.json."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    config = read_json(folder / "tokenizer_config.json")
+    special = {**read_json(folder / "special_tokens_map.json"), **config}
+    tokenizer = load(path)
+    bos, eos, pad = (_token(special.get(f"{kind}_token")) for kind in ("bos", "eos", "pad"))
+    chat = chat_template(folder, config)
+    injected, accepts = template.system_turn(chat, {"bos_token": bos, "eos_token": eos})
+    return TokenizerFacts(
+        bos=bos,
+        eos=eos,
+        pad=pad,
+        chat_template=chat,
+        adds_bos=bool(bos) and tokenizer.encode("").tokens[:1] == [bos],
+        vocabulary=tokenizer.get_vocab_size(with_added_tokens=True),
+        sha256=sha256(path.read_bytes()).hexdigest(),
+        default_system=injected,
+        system_turns=accepts,
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, {} when there is no file; FtcError when it is broken."""
+    try:
+        value = json.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError) as error:
+        raise FtcError(f"{path}: is not JSON: {error}", hint="download the model again") from error
+    except OSError as error:
+        raise FtcError(f"{path}: cannot be read: {error.strerror}") from error
+    if not isinstance(value, dict):
+        raise FtcError(f"{path}: holds no JSON object", hint="download the model again")
+    return value
+
+
+def chat_template(folder: Path, config: dict[str, Any]) -> str:
+    """The model's Jinja template, "" when it has none; a file of its own wins, as everywhere."""
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        return path.read_text("utf-8")
+    value = read_json(folder / "chat_template.json").get("chat_template")
+    value = value or config.get("chat_template")
+    if isinstance(value, list):
+        named = {item.get("name"): item.get("template") for item in value if isinstance(item, dict)}
+        value = named.get("default")
+    return value if isinstance(value, str) else ""
+
+
+def _token(value: Any) -> str:
+    value = value.get("content") if isinstance(value, dict) else value
+    return value if isinstance(value, str) else ""
