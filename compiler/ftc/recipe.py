@@ -267,6 +267,8 @@ def _fault(text: str, name: str, fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{place}: {dotted}: missing; it must be given"
     expected = fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    if fault["type"] == "string_pattern_mismatch":
+        expected = "letters, digits, dots, dashes and underscores, 64 at most"
     return f"{place}: {dotted}: is {fault['input']!r}; expected {expected}"
 
 
