@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from ftc.backends import base
+import yaml
+
+from ftc.backends import base, files
 from ftc.backends.axolotl_data import DATA
 from ftc.backends.axolotl_keys import LOOP, METHOD, MODEL, OPTIMISATION, PRECISION, PREFERENCES
 from ftc.backends.axolotl_limits import LIMITS
@@ -52,3 +55,24 @@ def unsupported(plan: Plan, version: str) -> list[Finding]:
 def overridden(config: Native, overrides: Native) -> tuple[dict[str, Any], list[Finding]]:
     """The config with the recipe's own keys on top, and a finding for each."""
     return base.overridden(NAME, config, overrides)
+
+
+def artifacts(
+    plan: Plan, config: Native, version: str, templates: Path | None = None
+) -> dict[str, str]:
+    """File name -> text of a build folder, all but the rows and the plugin."""
+    values = {
+        "plan": plan,
+        "native": config,
+        "origins": base.origins(KEYS, plan, version),
+        "version": version,
+    }
+    text = files.config("axolotl/axolotl.yaml.j2", values, _parse, templates)
+    return {CONFIG: text} | files.common(NAME, plan, version, templates)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error

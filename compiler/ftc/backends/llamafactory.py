@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
-from ftc.backends import base
+from ftc.backends import base, files
 from ftc.backends.base import Key, Native
-from ftc.backends.llamafactory_data import DATA
+from ftc.backends.llamafactory_data import DATA, dataset_info
 from ftc.backends.llamafactory_keys import (
     LOOP,
     METHOD,
@@ -18,6 +20,7 @@ from ftc.backends.llamafactory_keys import (
 from ftc.backends.llamafactory_limits import LIMITS
 from ftc.diagnostics import Finding
 from ftc.plan import Plan
+from ftc.render import render
 
 NAME = "llamafactory"
 CONFIG = "llamafactory.json"
@@ -58,3 +61,21 @@ def unsupported(plan: Plan, version: str) -> list[Finding]:
 def overridden(config: Native, overrides: Native) -> tuple[dict[str, Any], list[Finding]]:
     """The config with the recipe's own keys on top, and a finding for each."""
     return base.overridden(NAME, config, overrides)
+
+
+def artifacts(
+    plan: Plan, config: Native, version: str, templates: Path | None = None
+) -> dict[str, str]:
+    """File name -> text of a build folder, all but the rows."""
+    values = {
+        "plan": plan,
+        "native": config,
+        "origins": base.origins(KEYS, plan, version),
+        "version": version,
+    }
+    info = render("llamafactory/dataset_info.json.j2", templates, info=dataset_info(plan))
+    return {
+        CONFIG: files.config("llamafactory/llamafactory.json.j2", values, json.loads, templates),
+        "EXPLAIN.md": render("llamafactory/EXPLAIN.md.j2", templates, **values),
+        "dataset_info.json": info,
+    } | files.common(NAME, plan, version, templates)
