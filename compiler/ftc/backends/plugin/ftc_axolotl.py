@@ -1,0 +1,77 @@
+"""The plugin that ftc gives to Axolotl: seeds the adapter, allows bf16 on a CPU, writes metrics.
+
+Runs inside Axolotl's interpreter (0.19.0 and 0.21.0) and imports nothing of ftc. A config names it:
+`plugins: [ftc_axolotl.FtcPlugin]`.
+
+FTC_DEVICE=cpu    trains on the CPU even where the config says bf16
+FTC_METRICS=PATH  where the metrics go, one JSON object a line (default metrics.jsonl)
+"""
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+# Neither is installed where ftc is checked.
+from axolotl.integrations.base import BasePlugin  # type: ignore[import-not-found]
+from transformers import TrainerCallback, set_seed  # type: ignore[import-not-found]
+
+
+class FtcPlugin(BasePlugin):  # type: ignore[misc]
+    """What Axolotl has no key for."""
+
+    def pre_model_load(self, cfg: Any) -> None:
+        """Seeds before the adapter is made: Axolotl makes LoRA's A before anything is seeded."""
+        if cfg.seed is not None:
+            set_seed(cfg.seed)
+
+    def get_training_args(self, cfg: Any) -> dict[str, Any]:
+        """Training arguments that no config key reaches."""
+        return {"use_cpu": True} if os.environ.get("FTC_DEVICE") == "cpu" else {}
+
+    def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[Any]:
+        """The callback that writes metrics."""
+        return [Metrics(Path(os.environ.get("FTC_METRICS") or "metrics.jsonl").absolute())]
+
+
+class Metrics(TrainerCallback):  # type: ignore[misc]
+    """Appends a line for each log or evaluation; a resumed run goes on in the same file.
+
+    Every number that the trainer logs is kept (`loss`, `eval_loss`, `learning_rate`, `epoch`,
+    `grad_norm` and so on); `step`, `total_steps` and `elapsed` (seconds) come on top. A number
+    that is not finite is written as null, because JSON has no word for it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.start = time.monotonic()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Time counts from here: loading is not training."""
+        self.start = time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Writes one line, from the first process only."""
+        if not state.is_world_process_zero:
+            return
+        line = {key: _number(value) for key, value in (logs or {}).items() if _countable(value)}
+        line |= {
+            "step": state.global_step,
+            "total_steps": state.max_steps,
+            "elapsed": round(time.monotonic() - self.start, 3),
+        }
+        with self.path.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+
+
+def _countable(value: Any) -> bool:
+    return not isinstance(value, bool) and (
+        isinstance(value, int | float) or hasattr(value, "item")
+    )
+
+
+def _number(value: Any) -> float | int | None:
+    plain = value if isinstance(value, int | float) else value.item()
+    return plain if math.isfinite(plain) else None
