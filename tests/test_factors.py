@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from ftc.errors import FtcError
 from ftc.factors.decide import decide, limited, ranked
 from ftc.factors.table import PARAMETERS, load, shipped
@@ -99,7 +100,7 @@ def test_a_teams_row_wins_and_replaces_by_id(tmp_path):
     )
     table = load([path])
     assert decide(table, "learning_rate", DATA["guide"]).value == 1.5e-4
-    assert [row.id for row in ranked(table, "lora_rank", DATA["guide"], "guide")][0] == (
+    assert next(row.id for row in ranked(table, "lora_rank", DATA["guide"], "guide")) == (
         "guide-lora-r"
     )
     assert len(table.value) == len(shipped().value) + 1

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from ftc.errors import FtcError
 from ftc.locate import line_of
 from ftc.recipe import MAX_BYTES, SYNONYMS, Recipe, keys, load, parse
@@ -45,7 +46,7 @@ def test_unusable_file(tmp_path, name):
     content, says = FILES[name]
     path = tmp_path / "r.toml"
     path.write_bytes(content)
-    with pytest.raises(FtcError, match="r.toml") as caught:
+    with pytest.raises(FtcError, match=r"r\.toml") as caught:
         load(path)
     assert says in str(caught.value)
 

@@ -197,8 +197,9 @@ def _bounded(limit: LimitRow, value: Any, known: Quantities) -> Any:
 
 
 def _summary(row: ValueRow, moved: Sequence[FactorRow | LimitRow]) -> str:
-    why = "; ".join(entry.effect for entry in moved)
-    return f"{row.kind}: {row.shown()}" + (f"; {why}" if why else "")
+    several = row.range is not None or (row.choices is not None and len(row.choices) <= 3)
+    why = "".join(f"; {entry.effect}" for entry in moved)
+    return f"{row.kind}: {row.shown() if several else row.source}{why}"
 
 
 def _beside(row: ValueRow, chosen: Any, known: Quantities) -> str:

@@ -27,8 +27,10 @@ def _given(sheet: Sheet) -> None:
     """What the recipe and the facts say outright."""
     recipe, model, hardware = sheet.recipe, sheet.facts.model, sheet.facts.hardware
     sheet.derived("name", recipe.name, "recipe: name", kind="recipe")
-    sheet.fixed("stage", recipe.stage, "default: supervised fine-tuning")
-    sheet.fixed("task", recipe.task, "default: no particular task")
+    for name in ("stage", "task"):
+        given = name in recipe.model_fields_set
+        text = f"recipe: {name}" if given else "default of the recipe language"
+        sheet.derived(name, getattr(recipe, name), text, kind="recipe" if given else "fixed")
     sheet.derived("model", model.id, model.source, kind="fact")
     sheet.derived("model_revision", model.revision, "recipe: model.revision", kind="recipe")
     sheet.derived("model_type", model.shape.model_type if model.shape else "", model.source)
@@ -37,8 +39,8 @@ def _given(sheet: Sheet) -> None:
     sheet.derived(
         "turn_end", family.turn_end if family else "", "the model's chat template", kind="fact"
     )
-    sheet.derived("device", hardware.device, hardware.source, kind="fact")
-    sheet.derived("gpus", hardware.gpus, hardware.source, kind="fact")
+    sheet.derived("device", hardware.device, "recipe: hardware.device", kind="recipe")
+    sheet.derived("gpus", hardware.gpus, "recipe: hardware.gpus", kind="recipe")
     sheet.derived("has_tools", sheet.facts.data.has_tools, "rows with tools", kind="fact")
     sheet.settle("thinking")
     sheet.settle("seed", int)

@@ -41,13 +41,18 @@ def _from_parts(sheet: Sheet, micro: int, accumulation: int) -> None:
 
 
 def _effective(sheet: Sheet) -> None:
-    sheet.settle("effective_batch", int)
+    sheet.settle("effective_batch", _power_of_two)
     gpus, value = sheet.values["gpus"], sheet.values["effective_batch"]
     if sheet.recipe.training.effective_batch is None and value % gpus:
         rounded = -(-value // gpus) * gpus
         origin = sheet.origins["effective_batch"]
         text = f"{origin.text}; rounded up from {value} to a multiple of {gpus} cards"
         sheet.put("effective_batch", rounded, Origin(origin.kind, text, (*origin.steps, text)))
+
+
+def _power_of_two(value: float) -> int:
+    """The next power of two below: it divides into micro-batches."""
+    return 1 << (max(1, int(value)).bit_length() - 1)
 
 
 def _fitting(sheet: Sheet, per_card: int) -> None:
