@@ -11,7 +11,7 @@ from ftc.errors import FtcError
 from ftc.run.known import KNOWN, NO_MEMORY, NOT_A_NUMBER, Known
 from ftc.run.progress import LOG, Summary
 from ftc.run.record import Record
-from ftc.run.results import Result
+from ftc.run.results import OUTPUT, Result, newest
 
 LINES = 15
 _READ_BYTES = 400_000
@@ -31,7 +31,7 @@ def fault(status: int, result: Result, seen: Summary) -> str:
     The exit status alone proves little: Axolotl ends with 0 on a signal.
     """
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        return f"was killed by {signal.strsignal(-status) or 'a signal'} (signal {-status})"
     if status:
         return f"ended with exit status {status}"
     if not result.kind:
@@ -39,35 +39,44 @@ def fault(status: int, result: Result, seen: Summary) -> str:
     steps, total = max(result.steps, seen.steps), result.max_steps or seen.max_steps
     if not 0 < total <= steps:
         return f"ended at step {steps} of {total or 'an unknown number'}"
+    if result.broken_at:
+        return f"came to its end, but from step {result.broken_at} on its loss was not a number"
     if seen.last_loss is not None and not math.isfinite(seen.last_loss):
-        return "trained to its end, but the loss is not a number"
+        return "came to its end, but the loss is not a number"
     return ""
 
 
-def diagnose(log: str, status: int, last_loss: float | None = None) -> Known | None:
-    """The first known error that the end of the log shows; None for one that is not known."""
-    tail = "\n".join(re.split(r"[\r\n]+", log)[-_SEARCHED_LINES:])
-    for known in KNOWN:
-        if known.pattern and re.search(known.pattern, tail):
-            return known
+def diagnose(log: str, status: int, broken: bool = False) -> Known | None:
+    """The known error nearest to the end of the log; None for one that is not known."""
+    if status == 0 and broken:
+        return NOT_A_NUMBER
+    lines = re.split(r"[\r\n]+", log)[-_SEARCHED_LINES:]
+    for line in reversed(lines):
+        for known in KNOWN:
+            if known.pattern and re.search(known.pattern, line):
+                return known
     if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
         return NO_MEMORY
-    return NOT_A_NUMBER if last_loss is not None and not math.isfinite(last_loss) else None
+    return NOT_A_NUMBER if broken else None
 
 
 def last_lines(log: str, count: int = LINES) -> list[str]:
-    """The last lines that say something: no progress bars, banners, rulers or empty ones."""
+    """The last lines that say something: no bars, banners, rulers, nor frames of a traceback."""
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", log)]
-    return [line for line in lines if line.strip() and not _NOISE.search(line)][-count:]
+    return [line for line in lines if line and not _NOISE.search(line)][-count:]
 
 
 def error(record: Record, fault: str, known: Known | None, log: str) -> FtcError:
     """The error to raise: what failed, the last lines, where the log is, and what to change."""
-    step = f" at step {record.steps} of {record.max_steps}" if record.steps else ""
+    early = 0 < record.steps < record.max_steps and "at step" not in fault
+    step = f" at step {record.steps} of {record.max_steps}" if early else ""
     said = f": {known.what}" if known else ""
     lines = "".join(f"\n  {line}" for line in last_lines(log))
     message = f"{record.backend} {record.version} {fault}{step}{said}{lines}"
-    hint = known.remedy if known else "the end of the log says more than ftc knows"
+    hint = known.remedy if known else "ftc does not know this error: the log says more"
+    last, _ = newest(record.folder / OUTPUT)
+    if known and known.passes and last:
+        hint += f"; then --resume goes on from {last.name}"
     return FtcError(f"{message}\n  whole log: {record.folder / LOG}", hint=hint, exit_code=4)
 
 
@@ -78,4 +87,7 @@ _NOISE = re.compile(
     r"|[⠀-⣿█▀▄]"  # Axolotl's banner
     r"|real_accelerator\.py|UserWarning|FutureWarning|DeprecationWarning"
     r"|^\s*warnings\.warn\("
+    r"|^ +File \".*\", line \d+"  # where in the backend: the log has it
+    r"|^ {4,}\S"
+    r"|^Traceback \(most recent call last\)|^The above exception was the direct cause"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import re
 import time
@@ -208,7 +209,8 @@ def _judged(going: Record, status: int, offset: int, seconds: float) -> Record:
     fault = failures.fault(status, left, seen)
     if not fault:
         return _closed(replace(going, state="finished"), seconds)
-    known = failures.diagnose(text, status, seen.last_loss)
+    lost = seen.last_loss is not None and not math.isfinite(seen.last_loss)
+    known = failures.diagnose(text, status, broken=lost or left.broken_at > 0)
     reason = known.what if known else fault
     failed = _closed(replace(going, state="failed", reason=reason), seconds)
     raise failures.error(failed, fault, known, text)

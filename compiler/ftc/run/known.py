@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Known:
-    """An error that is recognised: `what` it is and what to change (`remedy`), one line each."""
+    """An error that is recognised in a line of the log: `what` it is, what to change (`remedy`).
+
+    `passes`: the machine is at fault, not the recipe, so the same run can go on afterwards.
+    """
 
     name: str
     pattern: str
     what: str
     remedy: str
+    passes: bool = False
 
 
 _SMALLER = (
@@ -25,6 +29,7 @@ NO_MEMORY = Known(
     "the operating system killed it, most likely because memory ran out",
     "take a smaller model or training.max_length, set training.micro_batch = 1, "
     "or use a machine with more memory; dmesg tells",
+    passes=True,
 )
 NOT_A_NUMBER = Known(
     "loss-not-a-number",
@@ -45,7 +50,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "out-of-memory",
         r"DefaultCPUAllocator: (can't|not enough)|^MemoryError|Cannot allocate memory|"
-        r"\nMemoryError|exitcode ?: -9|Signal 9 \(SIGKILL\)",
+        r"exitcode ?: -9|Signal 9 \(SIGKILL\)",
         "the machine ran out of memory",
         "take a smaller model or training.max_length, or set training.micro_batch = 1",
     ),
@@ -54,6 +59,7 @@ KNOWN: tuple[Known, ...] = (
         r"No space left on device|Errno 28|Disk quota exceeded",
         "the disk is full",
         "make room, set training.save_total_limit = 1, or choose another place for runs",
+        passes=True,
     ),
     Known(
         "flash-attention-missing",
@@ -156,10 +162,16 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "row-too-long",
-        r"(?i)(exceeds? (the )?(maximum )?sequence[ _]len|excess_length_strategy|"
-        r"longer than (the )?(maximum )?sequence)",
+        r"Sequence encountered with \d+ tokens, which exceeds|"
+        r"(?i:exceeds? (the )?(maximum )?sequence[ _]len|longer than (the )?(maximum )?sequence)",
         "a row is longer than training.max_length",
         "build again so that ftc counts tokens anew; if it stays, raise training.max_length",
+    ),
+    Known(
+        "native-key",
+        r"Some keys are not used by the HfArgumentParser|Some specified arguments are not used",
+        "the config has a key that this version of the backend does not know",
+        "take it out of [backend.llamafactory]; the line above names it",
     ),
     Known(
         "no-rows",
@@ -170,7 +182,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "not-a-number",
-        r"(?i)(loss is nan|nan loss|found nan|probability tensor contains either `?inf`?, `?nan)",
+        r"(?i:loss is nan|nan loss|found nan|probability tensor contains either `?inf`?, `?nan)",
         NOT_A_NUMBER.what,
         NOT_A_NUMBER.remedy,
     ),
@@ -179,6 +191,7 @@ KNOWN: tuple[Known, ...] = (
         r"EADDRINUSE|[Aa]ddress already in use",
         "another distributed run on this machine holds the port",
         "wait for it, or set MASTER_PORT to a free port",
+        passes=True,
     ),
     Known(
         "deepspeed-missing",
@@ -201,6 +214,7 @@ KNOWN: tuple[Known, ...] = (
         r"Watchdog caught collective operation timeout",
         "the cards could not talk to each other",
         "set hardware.gpus = 1 to see whether one card trains; NCCL_DEBUG=INFO says more",
+        passes=True,
     ),
     Known(
         "vocabulary",

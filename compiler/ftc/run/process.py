@@ -18,6 +18,7 @@ from ftc.run.record import Process
 
 MARK = "FTC_RUN"  # environment variable that every descendant inherits; names the run folder
 POLL_SECONDS = 0.1
+STRAGGLERS_SECONDS = 2.0
 # Seconds that each signal gets before the next, harsher one. Axolotl saves the model on SIGINT.
 GRACE: tuple[tuple[signal.Signals, float], ...] = (
     (signal.SIGINT, 30.0),
@@ -120,8 +121,12 @@ def stop(
 
 
 def _gone(child: subprocess.Popen[bytes], folder: Path, seconds: float) -> bool:
+    """Whether all of it ended in time; workers without their parent get no more than a moment."""
     end = time.monotonic() + seconds
-    while child.poll() is None or members(child.pid, folder):
+    alone = False
+    while (status := child.poll()) is None or members(child.pid, folder):
+        if status is not None and not alone:
+            alone, end = True, min(end, time.monotonic() + STRAGGLERS_SECONDS)
         if time.monotonic() > end:
             return False
         time.sleep(POLL_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,15 @@ _MODEL = ("model.safetensors", "model.safetensors.index.json")
 
 @dataclass(frozen=True)
 class Result:
-    """`kind` is "" when no trained weights lie in the folder; steps as the trainer counted them."""
+    """`kind` is "" when no trained weights lie in the folder; steps as the trainer counted them.
+
+    `broken_at` is the first step after which every logged number was none (NaN), 0 for never.
+    """
 
     kind: Literal["adapter", "model", ""]
     steps: int
     max_steps: int
+    broken_at: int = 0
 
     @property
     def complete(self) -> bool:
@@ -58,7 +63,25 @@ def inspect(output: Path) -> Result:
     """What lies in `output` now; the steps come from the trainer's newest state."""
     states = [_state(path) for path in (output, *checkpoints(output))]
     state = max(states, key=lambda state: int(state.get("global_step", 0)))
-    return Result(_kind(output), int(state.get("global_step", 0)), int(state.get("max_steps", 0)))
+    steps, total = int(state.get("global_step", 0)), int(state.get("max_steps", 0))
+    return Result(_kind(output), steps, total, _broken_at(state))
+
+
+def _broken_at(state: dict[str, Any]) -> int:
+    """Where the lasting NaN began.
+
+    transformers logs a loss of 0.0 for a NaN (`logging_nan_inf_filter`), but the gradient's norm as
+    it is. One infinite norm at the end alone proves nothing: fp16 skips such a step.
+    """
+    history = state.get("log_history", [])
+    steps = [entry for entry in history if "loss" in entry and "step" in entry]
+    broken = 0
+    for entry in reversed(steps):
+        if math.isfinite(entry["loss"]) and math.isfinite(entry.get("grad_norm") or 0.0):
+            break
+        broken = int(entry["step"])
+    lasting = len(steps) < 2 or broken != steps[-1]["step"]
+    return broken if lasting or (steps and steps[-1]["loss"] == 0.0) else 0
 
 
 def _kind(folder: Path) -> Literal["adapter", "model", ""]:

@@ -1,0 +1,25 @@
+"""`ftc run` without its command line: BUILD RUNS ENVIRONMENT [--resume]."""
+
+import sys
+from pathlib import Path
+
+from ftc.run import handover
+from ftc.run.environments import Environment
+
+
+def main(build: Path, runs: Path, env: Path) -> None:
+    tool = Environment("llamafactory", "0.9.5", "cpu", env, env / "bin" / "python")
+    handover.run(
+        build,
+        "llamafactory",
+        "0.9.5",
+        runs=runs,
+        resume="--resume" in sys.argv,
+        offline=True,
+        on_event=lambda event: print(event.kind, event.step, event.text, flush=True),
+        environment=tool,
+    )
+
+
+if __name__ == "__main__":
+    main(*(Path(name) for name in sys.argv[1:4]))
