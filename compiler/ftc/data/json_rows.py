@@ -47,7 +47,7 @@ def _is_lines(source: Source) -> bool:
         return False
     whole = [_object(line) for line in lines[:2]]
     if len(lines) == 1 and whole[0] is not None:
-        return _container(whole[0]) is None
+        return not _row_lists(whole[0])
     if any(value is not None for value in whole):
         return True
     return source.suffix in (".jsonl", ".ndjson") and head[:2].strip() != "{"
@@ -127,25 +127,20 @@ def _list(value: Any, name: str) -> list[Any]:
             raise FtcError(f"{name}: is an empty list", hint="give a file with at least one row")
         return value
     if isinstance(value, dict):
-        if (rows := _container(value)) is not None:
-            return rows
-        several = [key for key, inner in value.items() if _is_rows(inner)]
-        if len(several) > 1 and not set(several) & set(LISTS):
+        lists = _row_lists(value)
+        if len(lists) > 1:
             raise FtcError(
-                f"{name}: holds several lists of rows: {', '.join(several)}",
+                f"{name}: holds several lists of rows: {', '.join(lists)}",
                 hint="write each to a file of its own; eval_path takes the held-out one",
             )
-        return [value]
+        return list(value[lists[0]]) if lists else [value]
     raise FtcError(f"{name}: holds one {type(value).__name__}, not rows", hint="see docs/data.md")
 
 
-def _container(value: dict[str, Any]) -> list[Any] | None:
-    """The rows of an object such as {"data": [...]}; None when the object is a row itself."""
+def _row_lists(value: dict[str, Any]) -> list[str]:
+    """The keys of an object such as {"data": [...]}; none when the object is a row itself."""
     lists = [key for key, inner in value.items() if _is_rows(inner)]
-    if len(lists) == 1 and not set(value) & set(LISTS):
-        rows: list[Any] = value[lists[0]]
-        return rows
-    return None
+    return [] if set(value) & set(LISTS) else lists
 
 
 def _is_rows(value: Any) -> bool:
