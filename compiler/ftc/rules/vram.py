@@ -1,0 +1,147 @@
+"""Faults of memory, by the closed formula: what does not fit, and what room is left unused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ftc.memory.cards import cards
+from ftc.memory.formula import Estimate, estimate
+from ftc.memory.shape import Shape
+from ftc.plan import Plan
+from ftc.resolve.memory import plan_job
+from ftc.rules.case import Case, Fault, path
+
+LOSS_BYTES = 12  # per vocabulary entry and token: log-softmax and two gradients in fp32
+SHORTEST = 128
+
+
+def vram_budget(case: Case) -> Iterator[Fault]:
+    """The run needs more memory than the budget.
+
+    The need is that of the closed formula: weights, adapter, gradients, optimizer, activations,
+    logits, the CUDA context and some slack. On rows that were measured by others its median error
+    is 1.3 %; docs/memory.md says where it fails.
+
+    Source: the memory formula; axolotl#848, LLaMA-Factory#3825.
+    """
+    shape, budget = case.facts.model.shape, case.facts.hardware.vram_gb
+    if shape is None or budget is None or case.plan.device == "cpu":
+        return
+    need = estimate(shape, plan_job(case.plan))
+    if need.needed > budget:
+        text = f"needs about {need.needed:.1f} of {budget:g} GiB a card ({_parts(need)})"
+        where = path("micro_batch") if case.plan.micro_batch > 1 else "hardware.vram_gb"
+        yield Fault(where, text, _remedy(shape, case.plan, budget))
+
+
+def logits_peak(case: Case) -> Iterator[Fault]:
+    """The logits take more than half of the memory budget.
+
+    With a large vocabulary the loss holds 12 bytes per token and vocabulary entry; a smaller micro
+    batch with more accumulation trains the same and needs less.
+
+    Source: the memory formula (stock cross entropy of transformers); transformers#17089.
+    """
+    shape, budget, plan = case.facts.model.shape, case.facts.hardware.vram_gb, case.plan
+    if shape is None or budget is None or plan.device == "cpu" or case.preference:
+        return
+    size = LOSS_BYTES * shape.vocab * plan.micro_batch * plan.max_length / 2**30
+    if size > 0.5 * budget:
+        tokens = f"{plan.micro_batch} x {plan.max_length:,}"
+        text = f"logits of {tokens} tokens and {shape.vocab:,} entries take {size:.1f} GiB"
+        remedy = "a smaller micro_batch" if plan.micro_batch > 1 else "a smaller max_length"
+        yield Fault(path("micro_batch"), text, f"set {remedy}")
+
+
+def micro_batch_small(case: Case) -> Iterator[Fault]:
+    """Accumulation is used although larger micro batches would fit.
+
+    The steps are the same and take longer. Only where the recipe itself sets one of the two.
+
+    Source: the memory formula; the guide, factors: more accumulation where memory is short.
+    """
+    shape, budget, plan = case.facts.model.shape, case.facts.hardware.vram_gb, case.plan
+    if shape is None or budget is None or plan.device == "cpu" or plan.gradient_accumulation < 2:
+        return
+    if not (case.said("micro_batch") or case.said("gradient_accumulation")):
+        return
+    larger = [m for m in _micro_batches(plan) if m > plan.micro_batch]
+    fits = [m for m in larger if _need(shape, plan, m, plan.max_length) <= 0.9 * budget]
+    if fits:
+        text = f"micro_batch {fits[-1]} would fit, with fewer passes for each step"
+        each = plan.effective_batch // plan.gpus // fits[-1]
+        remedy = f"set micro_batch = {fits[-1]} and gradient_accumulation = {each}"
+        yield Fault(path("micro_batch"), text, remedy)
+
+
+def dpo_two_models(case: Case) -> Iterator[Fault]:
+    """Full preference training holds two models.
+
+    Beside the model that is trained stands the one it started from; with LoRA the base itself
+    serves, with the adapter switched off.
+
+    Source: DPO, arXiv 2305.18290; the memory formula counts both.
+    """
+    if case.plan.method == "full" and case.plan.stage in ("dpo", "kto"):
+        text = f"{case.plan.stage} with full fine-tuning holds the model twice"
+        yield Fault(path("method"), text, "set method = 'lora'")
+
+
+def budget_over_card(case: Case) -> Iterator[Fault]:
+    """The memory budget is larger than the card that is named.
+
+    Source: the list of cards in `ftc.memory.cards`.
+    """
+    said, name = case.recipe.hardware, case.facts.hardware.name
+    card = next((card for card in cards() if card.name == name), None)
+    if card is not None and said.vram_gb is not None and said.vram_gb > card.memory_gb:
+        text = f"{said.vram_gb:g} GiB of budget, but a {card.name} has {card.memory_gb} GB"
+        yield Fault("hardware.vram_gb", text, "leave vram_gb out, or name another card")
+
+
+def _parts(need: Estimate) -> str:
+    parts = {
+        "weights": need.weights + need.reference,
+        "adapter": need.adapter,
+        "optimizer": need.optimizer,
+        "activations, gradients and loss": need.dynamic,
+        "sharding": need.parallel,
+    }
+    return ", ".join(f"{name} {size:.1f}" for name, size in parts.items() if size >= 0.05)
+
+
+def _micro_batches(plan: Plan) -> list[int]:
+    """Micro batches that divide the effective batch over the cards, smallest first."""
+    rows = max(plan.effective_batch // plan.gpus, 1)
+    return [size for size in range(1, rows + 1) if rows % size == 0]
+
+
+def _need(shape: Shape, plan: Plan, micro_batch: int, max_length: int) -> float:
+    each = max(plan.effective_batch // plan.gpus // micro_batch, 1)
+    smaller = replace(
+        plan_job(plan), micro_batch=micro_batch, max_length=max_length, gradient_accumulation=each
+    )
+    return estimate(shape, smaller).needed
+
+
+def _remedy(shape: Shape, plan: Plan, budget: float) -> str:
+    """The mildest change that fits: micro batch, checkpointing, length, quantisation."""
+    for size in reversed([m for m in _micro_batches(plan) if m < plan.micro_batch]):
+        if _need(shape, plan, size, plan.max_length) <= budget:
+            each = plan.effective_batch // plan.gpus // size
+            return f"set micro_batch = {size} and gradient_accumulation = {each}"
+    if not plan.gradient_checkpointing:
+        kept = replace(plan, gradient_checkpointing=True)
+        if _need(shape, kept, 1, plan.max_length) <= budget:
+            return "set gradient_checkpointing = true and micro_batch = 1"
+    length = plan.max_length // 2
+    while length >= SHORTEST:
+        if _need(shape, plan, 1, length) <= budget:
+            return f"set max_length = {length} and micro_batch = 1; longer rows are left out"
+        length //= 2
+    if plan.method != "qlora" and not shape.quantized:
+        small = replace(plan, method="qlora", quant_bits=4, lora_rank=plan.lora_rank or 16)
+        if _need(shape, small, 1, plan.max_length) <= budget:
+            return "set method = 'qlora' with micro_batch = 1"
+    return "take a smaller model, a larger card, or more cards with zero_stage = 3"
