@@ -95,7 +95,7 @@ def test_build_is_named_by_content(folder):
 
 def test_nothing_is_built_over_errors(folder):
     (folder / "recipe.toml").write_text(RECIPE + "[training]\nlearning_rate = 0.5\n")
-    text = RECIPE.replace('vram_gb = 24', 'vram_gb = 4')
+    text = RECIPE.replace("vram_gb = 24", "vram_gb = 4")
     (folder / "recipe.toml").write_text(text)
     done = ftc("build", "recipe.toml", "-b", "axolotl", "--offline", cwd=folder)
     assert done.returncode == 1

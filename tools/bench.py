@@ -41,7 +41,9 @@ def pairs(out: str) -> list[Pair]:
     libraries = [python, "-c", LIBRARIES]
     help_ = [python, "-m", "ftc", "--help"]
     recipe = str(ROOT / "recipes" / "instagram-scripts.toml")
-    rows = [Pair("`ftc --help`, against `import click`", help_, [python, "-c", "import click"], 1.3)]
+    rows = [
+        Pair("`ftc --help`, against `import click`", help_, [python, "-c", "import click"], 1.3)
+    ]
     for backend in ("axolotl", "llamafactory"):
         command = [*build, recipe, "--backend", backend]
         name = f"`ftc build` of the demo for {backend}, against importing its libraries"

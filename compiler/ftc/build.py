@@ -28,6 +28,7 @@ from ftc.resolve import resolve
 from ftc.rules.case import Case
 
 Progress = Callable[[str, int, int], None]
+PREFERRED = tuple((line.backend, line.version) for line in versions.VERSIONS if line.default)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def compile_recipe(
     facts, dataset = gather(
         recipe,
         folder,
-        backends=tuple(targets) or tuple(versions.preferred()),
+        backends=tuple(targets) or PREFERRED,
         offline=offline,
         seed=recipe.training.seed if recipe.training.seed is not None else 42,
         progress=progress,

@@ -416,11 +416,12 @@ def _entry(entry: Any) -> dict[str, Any]:
 
 
 def _compiled(recipe: Path, specs: tuple[str, ...], offline: bool) -> Compiled:
+    from ftc.backends import versions
     from ftc.bars import Steps
     from ftc.build import compile_recipe
-    from ftc.run import environments
 
-    targets = [environments.spec(text) for text in specs]
+    found = [versions.parse(text) for text in specs]
+    targets = [(line.backend, line.version) for line in found]
     with Steps("reading", late=True) as steps:
         return compile_recipe(recipe, targets, offline=offline, progress=steps.show)
 
@@ -436,18 +437,18 @@ def _built(
     form: str,
 ) -> Built | None:
     """A build, or None when findings forbid it; they are shown then."""
+    from ftc.backends import versions
     from ftc.bars import Steps
     from ftc.build import Refused
     from ftc.build import build as build_recipe
-    from ftc.run import environments
 
-    name, version = environments.spec(spec)
+    line = versions.parse(spec)
     try:
         with Steps("reading", late=True) as steps:
             return build_recipe(
                 recipe,
-                name,
-                version,
+                line.backend,
+                line.version,
                 out=out,
                 templates=templates,
                 offline=offline,

@@ -1,0 +1,68 @@
+"""What a command loads: `--help` only click, `build` only what it needs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LISTED = """
+import json, sys
+sys.argv = ["ftc", *json.loads(sys.argv[1])]
+before = set(sys.modules)
+from ftc.cli import main
+try:
+    main()
+except SystemExit as done:
+    code = done.code
+loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+own = sorted(name for name in sys.modules if name.startswith("ftc"))
+foreign = sorted(loaded - sys.stdlib_module_names - {"ftc"})
+print(json.dumps({"code": code, "foreign": foreign, "own": own}), file=sys.stderr)
+"""
+BUILD = {
+    "_yaml",
+    "annotated_types",
+    "click",
+    "jinja2",
+    "markupsafe",
+    "platformdirs",
+    "pydantic",
+    "pydantic_core",
+    "tokenizers",
+    "typing_extensions",
+    "typing_inspection",
+    "yaml",
+}
+
+
+def loaded(*arguments, cwd):
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED, json.dumps(arguments)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "compiler")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = json.loads(done.stderr.strip().splitlines()[-1])
+    assert said["code"] == 0, done.stderr
+    return said
+
+
+def test_help_loads_click_and_nothing_else(tmp_path):
+    said = loaded("--help", cwd=tmp_path)
+    assert said["foreign"] == ["click"]
+    assert said["own"] == ["ftc", "ftc.cli"]
+
+
+@pytest.mark.parametrize("backend", ["axolotl", "llamafactory"])
+def test_build_loads_no_heavy_library(tmp_path, backend):
+    recipe = str(ROOT / "recipes" / "instagram-scripts.toml")
+    arguments = ["build", recipe, "-b", backend, "--out", str(tmp_path), "--offline"]
+    foreign = set(loaded(*arguments, cwd=tmp_path)["foreign"])
+    assert foreign <= BUILD, foreign - BUILD
+    assert not foreign & {"torch", "transformers", "datasets", "pyarrow", "rich"}
