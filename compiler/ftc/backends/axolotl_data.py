@@ -17,13 +17,15 @@ _CHAT = {
     "roles_to_train": ["assistant"],
     "train_on_eos": "turn",
 }
-# How each stage's rows are read; the row shapes are those of `ftc.backends.rows`.
+# How each stage's rows are read; the row shapes are those of `ftc.backends.rows`. Preference rows
+# have no type: they go as they are to the trainer, which renders them with the model's own
+# template. The types that Axolotl has for them drop a system turn (orpo) or know ChatML only (kto).
 BLOCKS: dict[str, dict[str, Any]] = {
     "sft": _CHAT,
     "pretrain": {"type": "completion", "field": "text"},
-    "dpo": {"type": "chat_template.default", "field_messages": "messages"},
-    "orpo": {"type": "chat_template.argilla"},
-    "kto": {"type": "chatml.argilla_chat"},
+    "dpo": {"type": None},
+    "orpo": {"type": None},
+    "kto": {"type": None},
 }
 
 
@@ -74,6 +76,12 @@ def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
 
 DATA: tuple[Key, ...] = (
     Key(("rl", "datasets", "test_datasets"), ("stage",), _write_data, _read_data),
+    fixed(
+        "skip_prepare_dataset",
+        True,
+        "the trainer renders the turns with the model's own template",
+        when=lambda plan, version: plan.stage in PREFERENCE,
+    ),
     fixed("val_set_size", 0.0, "ftc split the rows already"),
     fixed("dataset_prepared_path", "prepared", "inside the run folder: a cache of no other data"),
     fixed("chat_template", "tokenizer_default", "the model's own template", when=_chat),

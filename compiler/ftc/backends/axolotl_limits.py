@@ -79,6 +79,21 @@ LIMITS: tuple[Limit, ...] = (
         "training.packing = false",
     ),
     Limit(
+        "stage",
+        "error",
+        lambda plan, version: plan.has_tools and plan.stage in PREFERENCE,
+        "ftc writes no tools into preference rows",
+        "take the tools out of the rows",
+    ),
+    Limit(
+        "thinking",
+        "info",
+        lambda plan, version: (
+            not plan.thinking and plan.family in REASONING and plan.stage in PREFERENCE
+        ),
+        "an empty think block that the template puts before an answer counts as part of it",
+    ),
+    Limit(
         "thinking",
         "warning",
         lambda plan, version: plan.thinking and plan.family not in REASONING,

@@ -149,13 +149,13 @@ def dataset_info(plan: Plan) -> dict[str, Any]:
 def _layout(plan: Plan) -> dict[str, Any]:
     if plan.stage == "pretrain":
         return {"formatting": "alpaca", "ranking": False, "columns": {"prompt": "text"}}
-    columns = {"messages": "conversations" if plan.has_tools else "messages"}
-    if plan.has_tools:
-        columns["tools"] = "tools"
-    if plan.stage in ("dpo", "orpo"):
-        columns |= {"chosen": "chosen", "rejected": "rejected"}
-    if plan.stage == "kto":
-        columns["kto_tag"] = "label"
+    columns = {"messages": "messages"}
+    if plan.stage == "sft" and plan.has_tools:
+        columns = {"messages": "conversations", "tools": "functions"}
+    elif plan.stage in ("dpo", "orpo"):
+        columns = {"messages": "prompt", "chosen": "better", "rejected": "worse"}
+    elif plan.stage == "kto":
+        columns = {"messages": "conversations", "kto_tag": "label"}
     ranking = plan.stage in PREFERENCE and plan.stage != "kto"
     # `openai` would put "detailed thinking off" into every system turn.
     return {"formatting": "sharegpt", "ranking": ranking, "columns": columns, "tags": dict(_TAGS)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftc.backends.base import PREFERENCE, Limit, adapted
+from ftc.backends.base import PREFERENCE, Limit
 from ftc.backends.llamafactory_data import TEMPLATES, template
 from ftc.plan import Plan
 
@@ -44,6 +44,13 @@ LIMITS: tuple[Limit, ...] = (
         "lays tools and calls out in words of its own, not as the model's own template does",
         "a model of a family with tool calls: "
         + ", ".join(name for name, entry in TEMPLATES.items() if entry.tools),
+    ),
+    Limit(
+        "stage",
+        "error",
+        lambda plan, version: plan.has_tools and plan.stage in PREFERENCE,
+        "ftc writes no tools into preference rows",
+        "take the tools out of the rows",
     ),
     Limit(
         "thinking",
@@ -97,11 +104,5 @@ LIMITS: tuple[Limit, ...] = (
         lambda plan, version: plan.train_on_prompt and plan.stage in PREFERENCE,
         "trains on answers only in preference training",
         "training.train_on_prompt = false",
-    ),
-    Limit(
-        "lora_modules_to_save",
-        "info",
-        lambda plan, version: adapted(plan, version) and plan.lora_alpha == 0,
-        "takes twice the rank for an alpha of 0",
     ),
 )

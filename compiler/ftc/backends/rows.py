@@ -1,0 +1,144 @@
+"""The rows on disk: one record an example, laid out so that both backends read the same file.
+
+Every record of a stage has the same columns with the same types: the JSON reader of `datasets`
+fixes them by the first rows and refuses a later one that differs. Columns that one backend alone
+reads do not disturb the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ftc.data.example import Example, Message
+from ftc.recipe import Stage
+
+# What stands between the results of calls made at once; LLaMA-Factory joins them so itself.
+_BETWEEN_RESULTS = "\n</tool_response>\n<tool_response>\n"
+
+
+def records(
+    examples: Iterable[Example], stage: Stage, tools: bool | None = None
+) -> Iterator[dict[str, Any]]:
+    """The records of a train or eval file, in the order of the examples.
+
+    `tools` is the plan's `has_tools`, the same for both files; None looks at these examples.
+
+    - sft: `messages` [{role, content}]
+    - sft with tools: `messages` as JSON text, with calls, and `tools` as JSON text, for a chat
+      template; `conversations` [{role, content}] and `functions` for LLaMA-Factory, which knows
+      calls as turns of a role of their own
+    - pretrain: `text`
+    - dpo, orpo: `prompt` [{role, content}], `chosen` and `rejected` [{role, content}] of one turn
+      each; `better` and `worse` are the same turns without the list
+    - kto: `prompt`, `completion` [{role, content}], `label`; `conversations` is both in one
+    """
+    if stage == "sft":
+        held = list(examples) if tools is None else examples
+        yield from map(_called if _wants(held, tools) else _chat, held)
+    elif stage == "pretrain":
+        yield from ({"id": example.id, "text": example.text} for example in examples)
+    else:
+        yield from map(_rated if stage == "kto" else _paired, examples)
+
+
+def uses_tools(example: Example) -> bool:
+    """The example lists tools, or calls one."""
+    return bool(example.tools) or any(message.tool_calls for message in example.messages)
+
+
+def _wants(examples: Iterable[Example], tools: bool | None) -> bool:
+    return any(map(uses_tools, examples)) if tools is None else tools
+
+
+def _turn(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}
+
+
+def _chat(example: Example) -> dict[str, Any]:
+    return {"id": example.id, "messages": [_turn(message) for message in example.messages]}
+
+
+def _called(example: Example) -> dict[str, Any]:
+    return {
+        "id": example.id,
+        "messages": _text(list(_messages(example.messages))),
+        "tools": _text(list(example.tools)),
+        "conversations": list(_conversations(example.messages)),
+        # An empty list would make LLaMA-Factory write an empty system turn.
+        "functions": _text(list(example.tools)) if example.tools else "",
+    }
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _messages(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
+    """Turns as chat templates want them: calls and results know each other by an id of nine."""
+    count, waiting = 0, []
+    for message in messages:
+        turn: dict[str, Any] = _turn(message)
+        if message.tool_calls:
+            ids = [f"call{count + index:05d}" for index in range(len(message.tool_calls))]
+            count += len(ids)
+            waiting = list(zip(ids, message.tool_calls, strict=True))
+            turn["tool_calls"] = [
+                {"id": name, "type": "function", "function": dict(call)} for name, call in waiting
+            ]
+        if message.role == "tool" and waiting:
+            name, call = waiting.pop(0)
+            turn |= {"name": call["name"], "tool_call_id": name}
+        yield turn
+
+
+def _conversations(messages: Sequence[Message]) -> Iterator[dict[str, str]]:
+    """Turns as LLaMA-Factory wants them: a call is a turn of its own kind, results are one turn."""
+    results: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            results.append(message.content)
+            continue
+        if results:
+            yield {"role": "observation", "content": _BETWEEN_RESULTS.join(results)}
+            results = []
+        yield _call(message) if message.tool_calls else _turn(message)
+    if results:
+        yield {"role": "observation", "content": _BETWEEN_RESULTS.join(results)}
+
+
+def _call(message: Message) -> dict[str, str]:
+    calls = _text(
+        [{key: call[key] for key in ("name", "arguments")} for call in message.tool_calls]
+    )
+    if message.content:
+        calls = f"{message.content}\n<tool_call>{calls}</tool_call>"
+    return {"role": "function_call", "content": calls}
+
+
+def _answer(message: Message | None) -> dict[str, str]:
+    return _turn(message) if message else {"role": "assistant", "content": ""}
+
+
+def _paired(example: Example) -> dict[str, Any]:
+    better, worse = _answer(example.chosen), _answer(example.rejected)
+    return {
+        "id": example.id,
+        "prompt": [_turn(message) for message in example.messages],
+        "chosen": [better],
+        "rejected": [worse],
+        "better": better,
+        "worse": worse,
+    }
+
+
+def _rated(example: Example) -> dict[str, Any]:
+    prompt, answer = [_turn(message) for message in example.messages], _answer(example.completion)
+    return {
+        "id": example.id,
+        "prompt": prompt,
+        "completion": [answer],
+        "label": bool(example.label),
+        "conversations": [*prompt, answer],
+    }
