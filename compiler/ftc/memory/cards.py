@@ -62,6 +62,9 @@ def find(name: str) -> Card:
 
     Raises FtcError with the choices when several fit ("A100"), with the nearest name when none.
     """
+    for card in cards():
+        if name.casefold().strip() in (card.name.casefold(), card.name.casefold().split(" ", 1)[1]):
+            return card
     model, size = _parts(name)
     family = [card for card in cards() if model in _models(card)]
     fitting = [card for card in family if size in (None, card.memory_gb)]

@@ -1,7 +1,8 @@
 """Several cards: what ZeRO shards, and what working together costs. The weakest part.
 
 Source: DeepSpeed's ZeRO documentation and section 4 of the memory notes (docs/memory.md). Only
-ZeRO-3 and FSDP runs were ever compared (15 rows, 12 % below); stages 1 and 2 are unmeasured.
+ZeRO-3 and FSDP runs were ever compared (tests/memory/measured.csv); stages 1 and 2 are
+unmeasured.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from ftc.memory.modules import block_linear_parameters, embedding_parameters
 from ftc.memory.shape import Shape
 
 COMMUNICATION = 0.5 * GIB  # NCCL buffers; nobody's measurement, a round number
-SHARDED_MARGIN = 0.15  # ZeRO-3 and FSDP rows lay 12 % above the formula
+SUB_GROUP = 1_000_000_000  # DeepSpeed's default sub_group_size, in weights
+SHARDED_MARGIN = 0.05  # of what ZeRO-3 holds; chosen after seeing the 13 rows
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,27 @@ def gathered_bytes(shape: Shape, job: Job) -> float:
     width = job.base_bits / 8 if job.base_bits else job.base_width
     blocks = 2 * block_linear_parameters(shape) * width
     return blocks + embedding_parameters(shape) * job.base_width
+
+
+def bucket_bytes(job: Job) -> float:
+    """DeepSpeed's buffers for gradients on their way: two with overlap_comm, one under ZeRO-3.
+
+    They are as large as configured, however few weights are trained.
+    Source: deepspeed runtime/zero/stage_1_and_2.py, `backward`; stage3.py. Unmeasured.
+    """
+    if not job.zero_stage:
+        return 0
+    return (1 if job.zero_stage == 3 else 2) * job.reduce_bucket * job.trained_width
+
+
+def step_copy_bytes(trainable: int, job: Job) -> float:
+    """The card's share of the gradients in fp32, made for the optimizer step; stage 3 makes it
+    for one group of 1e9 weights at a time (`sub_group_size`).
+    Source: deepspeed runtime/zero/stage_1_and_2.py, stage3.py, `step`."""
+    if not job.zero_stage or job.offload_optimizer:
+        return 0
+    share = trainable / job.gpus
+    return 4 * (min(share, SUB_GROUP) if job.zero_stage == 3 else share)
 
 
 def replica_bytes(gradients: float, job: Job) -> float:

@@ -18,6 +18,7 @@ from ftc.memory.activations import (
 from ftc.memory.job import Job
 from ftc.memory.loss import head_bytes, logits_made, loss_bytes
 from ftc.memory.modules import block_linear_parameters
+from ftc.memory.parallel import step_copy_bytes
 from ftc.memory.shape import Shape
 from ftc.memory.weights import dequantised_bytes, optimizer_scratch, trainable_parameters
 
@@ -52,12 +53,16 @@ def peaks(shape: Shape, job: Job, gradients: float) -> Peaks:
         loss=_loss_peak(shape, job, gradients),
         block=_block_peak(shape, job, gradients),
         backward_end=_backward_end_peak(shape, job, gradients),
-        step=gradients + optimizer_scratch(shape, job) / _state_cards(job),
+        step=gradients + _step_scratch(shape, job),
     )
 
 
-def _state_cards(job: Job) -> int:
-    return job.gpus if job.zero_stage else 1
+def _step_scratch(shape: Shape, job: Job) -> float:
+    """Copies that live only while the optimizer runs; on the host when it is offloaded."""
+    if job.zero_stage and job.offload_optimizer:
+        return 0
+    scratch = optimizer_scratch(shape, job) / (job.gpus if job.zero_stage else 1)
+    return scratch + step_copy_bytes(trainable_parameters(shape, job), job)
 
 
 def _cast_bytes(shape: Shape, job: Job) -> float:
