@@ -53,6 +53,7 @@ def main(folder: Path, rows: Path) -> None:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=True,
+        initializer_range=0.2,  # large enough for an adapter to move the answers of a frozen head
     )
     LlamaForCausalLM(config).save_pretrained(folder)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import ftc
-from ftc.backends.versions import Device
 from ftc.errors import FtcError
 from ftc.run import environments, failures, folders, launch, process, progress, record, results
 from ftc.run.environments import Environment
@@ -101,11 +100,7 @@ def _job(
             hint=f"ftc build RECIPE --backend {backend}",
         )
     plan = launch.settings(build)
-    if environment is None and plan["device"] == "cpu":
-        environment = environments.locate(backend, version, "cpu")
-    if environment is None:
-        only: Device | None = "gpu" if plan["device"] == "gpu" else None
-        environment = environments.require(backend, version, only)
+    environment = environment or launch.environment(backend, version, plan)
     own = environments.variables(environment, offline)
     variables = launch.variables(backend, plan, own)
     found = folders.hashes(build)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ftc.errors import FtcError
+from ftc.run import environments
+from ftc.run.environments import Environment
 from ftc.run.progress import METRICS
 
 # The file of a build folder that the backend reads.
@@ -90,6 +92,14 @@ def command(backend: str, python: Path, config: str, plan: Mapping[str, Any]) ->
         return (*axolotl, "python")
     processes = f"--nproc_per_node={plan['gpus']}"
     return (*axolotl, "torchrun", "--", "--standalone", processes)
+
+
+def environment(backend: str, version: str, plan: Mapping[str, Any]) -> Environment:
+    """The environment for the plan's device. Raises FtcError with the command that makes one."""
+    if plan["device"] == "gpu":
+        return environments.require(backend, version, "gpu")
+    small = environments.locate(backend, version, "cpu")
+    return small or environments.require(backend, version)
 
 
 def distributed(plan: Mapping[str, Any]) -> bool:

@@ -60,6 +60,21 @@ class Record:
         """Plain data for run.json and `--format json`, without the folder."""
         return {name: value for name, value in asdict(self).items() if name != "folder"}
 
+    def summary(self) -> str:
+        """What a person wants to know at the end, a few lines."""
+        minutes, seconds = divmod(round(self.seconds), 60)
+        time = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        lines = [f"{self.state}: {self.steps} of {self.max_steps} steps in {time}"]
+        if self.first_loss is not None and self.last_loss is not None:
+            lines.append(f"loss {self.first_loss:.4f} -> {self.last_loss:.4f}")
+        if self.eval_loss is not None:
+            lines.append(f"evaluation loss {self.eval_loss:.4f}")
+        if self.reason:
+            lines.append(self.reason)
+        if self.output:
+            lines.append(f"{self.kind}: {self.result}")
+        return "\n".join(lines)
+
     @property
     def result(self) -> Path | None:
         """Absolute folder of the adapter or model, None while there is none."""
