@@ -32,7 +32,7 @@ def vram_budget(case: Case) -> Iterator[Fault]:
     if need.needed > budget:
         text = f"needs about {need.needed:.1f} of {budget:g} GiB a card ({_parts(need)})"
         where = path("micro_batch") if case.plan.micro_batch > 1 else "hardware.vram_gb"
-        yield Fault(where, text, _remedy(shape, case.plan, budget))
+        yield Fault(where, text, _remedy(shape, case, budget))
 
 
 def logits_peak(case: Case) -> Iterator[Fault]:
@@ -125,8 +125,22 @@ def _need(shape: Shape, plan: Plan, micro_batch: int, max_length: int) -> float:
     return estimate(shape, smaller).needed
 
 
-def _remedy(shape: Shape, plan: Plan, budget: float) -> str:
+def _quantised(case: Case) -> Plan:
+    """The plan as QLoRA, with a rank of 16 where it had no adapter."""
+    plan = case.plan
+    return replace(
+        plan,
+        method="qlora",
+        quant_bits=4,
+        lora_rank=plan.lora_rank or 16,
+        lora_dropout=plan.lora_dropout or 0.0,
+        lora_targets=plan.lora_targets or case.facts.model.linear_modules,
+    )
+
+
+def _remedy(shape: Shape, case: Case, budget: float) -> str:
     """The mildest change that fits: micro batch, checkpointing, length, quantisation."""
+    plan = case.plan
     for size in reversed([m for m in _micro_batches(plan) if m < plan.micro_batch]):
         if _need(shape, plan, size, plan.max_length) <= budget:
             each = plan.effective_batch // plan.gpus // size
@@ -141,7 +155,6 @@ def _remedy(shape: Shape, plan: Plan, budget: float) -> str:
             return f"set max_length = {length} and micro_batch = 1; longer rows are left out"
         length //= 2
     if plan.method != "qlora" and not shape.quantized:
-        small = replace(plan, method="qlora", quant_bits=4, lora_rank=plan.lora_rank or 16)
-        if _need(shape, small, 1, plan.max_length) <= budget:
+        if _need(shape, _quantised(case), 1, plan.max_length) <= budget:
             return "set method = 'qlora' with micro_batch = 1"
     return "take a smaller model, a larger card, or more cards with zero_stage = 3"
