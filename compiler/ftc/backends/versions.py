@@ -61,7 +61,7 @@ VERSIONS: tuple[Version, ...] = (
         version="0.21.0",
         python=">=3.12",
         interpreters=("3.12",),
-        module="axolotl",
+        module="axolotl.utils.config",
         script="axolotl",
         locks=MappingProxyType(
             {
@@ -77,7 +77,7 @@ VERSIONS: tuple[Version, ...] = (
         version="0.19.0",
         python=">=3.11",
         interpreters=("3.11",),
-        module="axolotl",
+        module="axolotl.utils.config",
         script="axolotl",
         locks=MappingProxyType(
             {
@@ -96,7 +96,7 @@ VERSIONS: tuple[Version, ...] = (
         version="0.9.5",
         python=">=3.11",
         interpreters=("3.11",),
-        module="llamafactory",
+        module="llamafactory.hparams",
         script="llamafactory-cli",
         locks=MappingProxyType(
             {

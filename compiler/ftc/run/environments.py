@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftc import resources
 from ftc.backends import versions
 from ftc.backends.versions import Device, Version
 from ftc.errors import FtcError
 from ftc.run import installer, interpreters, layout, lockfiles
-from ftc.run.doctor import doctor
+from ftc.run.doctor import PLUGIN, doctor
 from ftc.run.installer import Progress
 from ftc.run.layout import Environment, locate, variables
 
@@ -33,8 +32,6 @@ __all__ = [
     "spec",
     "variables",
 ]
-
-PLUGIN = resources.PACKAGE / "backends" / "plugin" / "ftc_axolotl.py"
 
 
 @dataclass(frozen=True)
