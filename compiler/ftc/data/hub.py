@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from ftc import recipe
 from ftc.data.table import Table
@@ -17,33 +19,41 @@ def read(data: recipe.Data, offline: bool = False) -> Table:
     FtcError: extra missing, id, subset or split unknown, gated, no network, script-only data set.
     """
     name = f"hub:{data.hub}"
-    if offline:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+    if offline or not reachable():  # read when `datasets` is imported; it retries for 25 s else
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     try:
         datasets: Any = import_module("datasets")  # Any: it has no types
+        hub: Any = import_module("huggingface_hub")
     except ImportError as error:
         raise FtcError(
             f"{name}: data sets of the hub need `datasets`, which is not installed",
             hint="pip install 'ftc[data]', or download a file and give it as path",
         ) from error
-    shown = datasets.utils.is_progress_bar_enabled()
     datasets.disable_progress_bars()
-    verbosity = datasets.logging.get_verbosity()
     datasets.logging.set_verbosity_error()
+    hub.logging.set_verbosity_error()
     try:
         rows = datasets.load_dataset(
             data.hub, data.subset, split=data.split, revision=data.revision
         ).to_list()
     except (ValueError, RuntimeError, OSError, datasets.exceptions.DatasetsError) as error:
         raise _explained(name, data, error) from error
-    finally:
-        datasets.logging.set_verbosity(verbosity)
-        if shown:
-            datasets.enable_progress_bars()
     if not rows:
         raise FtcError(f"{name}: split {data.split!r} holds no rows", hint="name another split")
     return Table(name, "hub", list(enumerate(rows, 1)), [])
+
+
+def reachable(seconds: float = 5) -> bool:
+    """Whether the hub answers at all; a proxy is trusted to do so."""
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        return True
+    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=seconds):
+            return True
+    except OSError:
+        return False
 
 
 def _explained(name: str, data: recipe.Data, error: Exception) -> FtcError:

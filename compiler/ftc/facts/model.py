@@ -77,7 +77,7 @@ def _folders(folder: Path) -> list[str]:
 def _read(model: recipe.Model, folder: Path, model_id: str, source: str) -> ModelFacts:
     path = folder / "config.json"
     config = tokenizer.read_json(path)
-    if not config:
+    if not path.is_file():
         hint = "a model folder holds config.json, tokenizer.json and the weights"
         if (folder / "adapter_config.json").is_file():
             hint = "this is an adapter; merge it into its base model first, or name the base"

@@ -48,7 +48,8 @@ class Counter:
                 total += map(max, longest, second)
             if progress:
                 progress(len(total))
-        answer = [max(whole - before, 0) for whole, before in zip(total, prompt, strict=True)]
+        prompt = list(map(min, prompt, total))
+        answer = [whole - before for whole, before in zip(total, prompt, strict=True)]
         return Lengths(True, tuple(total), tuple(prompt), tuple(answer))
 
     def document(self, text: str) -> int:
@@ -71,6 +72,8 @@ class Counter:
         messages, answers = asked(example), answers_of(example)
         prompt = self._chat(example, messages, prompt=True)
         whole = [self._chat(example, [*messages, answer]) for answer in answers]
+        if not whole[0].startswith(prompt):  # the start of an answer holds more than the answer
+            prompt = self._chat(example, messages)
         return prompt, whole[0], whole[1] if len(whole) > 1 else ""
 
     def _chat(self, example: Example, messages: Sequence[Message], prompt: bool = False) -> str:
