@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftc import resources
 from ftc.memory import activations, loss, modules, parallel, weights
 from ftc.memory.formula import Job, Shape, estimate, lora_parameters, parameters
 from ftc.memory.job import ALL_LINEAR, GIB
@@ -19,6 +20,7 @@ TOOL = runpy.run_path(str(HERE.parents[1] / "tools" / "memory_table.py"))
 SHAPES = TOOL["shapes"]()
 ROWS = TOOL["rows"]()
 LLAMA = SHAPES["llama3.1-8b"]
+ARCHITECTURES = resources.PACKAGE / "facts" / "architectures.toml"
 TOO_LOW = tomllib.loads((HERE / "too_low.toml").read_text())["rows"]
 
 
@@ -55,6 +57,18 @@ def test_plain_mlp_has_no_gate():
     phi = SHAPES["phi-2"]
     assert lora_parameters(phi, 4, ("gate_proj",)) == 0
     assert lora_parameters(phi, 4, ("fc1", "fc2")) == 4 * 32 * 2 * (2560 + 10240)
+
+
+def test_one_name_may_stand_for_two_layers():
+    phi = SHAPES["phi-2"]
+    assert lora_parameters(phi, 4, ("c_proj",)) == 4 * 32 * (2560 + 2560 + 10240 + 2560)
+
+
+def test_every_module_name_of_the_known_architectures_has_a_size():
+    table = tomllib.loads(ARCHITECTURES.read_text())
+    names = {name for row in table.values() for name in row.get("modules", ())}
+    assert len(names) > 10
+    assert modules.unknown_targets(sorted(names)) == ()
 
 
 def test_experts_get_adapters_only_when_asked():
@@ -246,7 +260,7 @@ def test_block_scratch():
         ({"loss": "chunked"}, 5.5),
         ({"stage": "dpo"}, 2 * 16),
         ({"stage": "dpo", "loss": "fused"}, 2 * 16),
-        ({"stage": "orpo"}, 2 * 16),
+        ({"stage": "orpo"}, 2 * 18),
         ({"stage": "kto"}, 20),
     ],
 )

@@ -89,7 +89,7 @@ def _notes(shape: Shape, job: Job) -> tuple[str, ...]:
         f"base stored as {shape.quantized}, counted as 16-bit": bool(
             shape.quantized and not job.base_bits
         ),
-        "preference losses: derived from code, never compared with a run": job.preference,
+        "preference losses: traced on a CPU, never compared with a run": job.preference,
         "fused loss has no effect on preference stages": job.preference and job.loss == "fused",
         "DoRA: derived from code, never compared with a run": job.dora,
         "experts are taken to be quantised; some versions leave them in 16 bit": bool(

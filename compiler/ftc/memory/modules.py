@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ftc.memory.job import ALL_LINEAR
 from ftc.memory.shape import Shape
 
 # Module name -> the projections it holds. Fused ones hold several.
@@ -20,6 +21,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "c_attn": ("q", "k", "v"),
     "W_pack": ("q", "k", "v"),
     "Wqkv": ("q", "k", "v"),
+    "wqkv": ("q", "k", "v"),
+    "wo": ("o",),
+    "c_proj": ("o",),
     "gate_proj": ("gate",),
     "up_proj": ("up",),
     "down_proj": ("down",),
@@ -29,9 +33,12 @@ ROLES: dict[str, tuple[str, ...]] = {
     "c_fc": ("up",),
     "dense_h_to_4h": ("up",),
     "dense_4h_to_h": ("down",),
+    "w1": ("gate",),
+    "w2": ("down",),
+    "w3": ("up",),
 }
+TWICE = {"c_proj": "down"}  # names that a block uses for a second layer too
 EVERY = ("all", "all-linear")
-EVERY_NAME = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 HEADS = ("lm_head", "embed_tokens", "wte", "output_layer", "embed_out")
 
 
@@ -116,19 +123,19 @@ def targeted(shape: Shape, targets: Iterable[str], experts: bool = False) -> tup
     """
     names = sorted({name.rsplit(".", 1)[-1] for name in targets})
     if any(name in EVERY for name in names):
-        names = [*EVERY_NAME, *(name for name in names if name in HEADS)]
+        names = [*ALL_LINEAR, *(name for name in names if name in HEADS)]
     chosen: list[Linear] = []
     for name in names:
         for expert in (False, True) if experts else (False,):
-            parts = [
-                linear
-                for role in ROLES.get(name, ())
-                for linear in linears(shape)
-                if linear.roles == (role,) and linear.expert == expert
-            ]
-            if parts:
-                chosen.append(_fused(parts))
+            layers = [ROLES.get(name, ()), (TWICE[name],) if name in TWICE else ()]
+            parts = [_projections(shape, roles, expert) for roles in layers]
+            chosen += [_fused(found) for found in parts if found]
     return tuple(chosen)
+
+
+def _projections(shape: Shape, roles: tuple[str, ...], expert: bool) -> list[Linear]:
+    known = [linear for linear in linears(shape) if linear.expert == expert]
+    return [linear for role in roles for linear in known if linear.roles == (role,)]
 
 
 def _fused(parts: list[Linear]) -> Linear:
