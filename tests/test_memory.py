@@ -309,10 +309,22 @@ def test_offload_needs_deepspeed():
     assert parallel.sharded(states(), job(offload_optimizer=True)).optimizer == 8
 
 
+def test_deepspeed_sizes_are_those_of_the_templates():
+    folder = resources.folder("templates") / "deepspeed"
+    for stage in (1, 2):
+        text = (folder / f"zero{stage}.json.j2").read_text()
+        assert f'"reduce_bucket_size": {parallel.REDUCE_BUCKET},' in text
+        assert '"overlap_comm": true' in text
+    text = (folder / "zero3.json.j2").read_text()
+    assert '"reduce_bucket_size": "auto"' in text
+    assert f'"sub_group_size": {parallel.SUB_GROUP},' in text
+
+
 def test_deepspeed_buffers():
-    assert parallel.bucket_bytes(job(zero_stage=2)) == 2 * 5e8 * 2
-    assert parallel.bucket_bytes(job(zero_stage=3, reduce_bucket=4096**2)) == 2 * 4096**2
-    assert parallel.bucket_bytes(job()) == 0
+    assert parallel.bucket_bytes(LLAMA, job(zero_stage=2)) == 2 * 5e8 * 2
+    assert parallel.bucket_bytes(LLAMA, job(zero_stage=2, reduce_bucket=1000)) == 4000
+    assert parallel.bucket_bytes(LLAMA, job(zero_stage=3)) == 2 * 4096**2
+    assert parallel.bucket_bytes(LLAMA, job()) == 0
     assert parallel.step_copy_bytes(10**9, job(zero_stage=2, gpus=4)) == 10**9
     assert parallel.step_copy_bytes(10**10, job(zero_stage=3, gpus=2)) == 4 * 10**9
     assert parallel.step_copy_bytes(10**9, job(zero_stage=2, offload_optimizer=True)) == 0

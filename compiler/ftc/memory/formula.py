@@ -46,7 +46,7 @@ def estimate(shape: Shape, job: Job) -> Estimate:
     moments = peaks(shape, job, states.gradients)
     dynamic = moments.highest
     lasting = states.weights + states.reference + states.adapter + states.optimizer
-    parallel = gathered_bytes(shape, job) + bucket_bytes(job)
+    parallel = gathered_bytes(shape, job) + bucket_bytes(shape, job)
     parallel += replica_bytes(states.gradients, job)
     if job.zero_stage >= 3:
         parallel += SHARDED_MARGIN * (lasting + parallel)

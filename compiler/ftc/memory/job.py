@@ -24,7 +24,7 @@ class Job:
     `padding`: batches hold padding or packed rows, so that SDPA is given a mask.
     `upcast_embeddings`: embeddings, norms and head in fp32 (peft's k-bit preparation, not cast
     back). `expert_adapters`: the experts of a mixture get adapters too. `reduce_bucket`: elements
-    of DeepSpeed's buffer (its default; "auto" in transformers makes it hidden x hidden).
+    of DeepSpeed's buffer; None: what templates/deepspeed sets.
     """
 
     max_length: int
@@ -55,7 +55,7 @@ class Job:
     gpus: int = 1
     zero_stage: Literal[0, 1, 2, 3] = 0
     offload_optimizer: bool = False
-    reduce_bucket: int = 500_000_000
+    reduce_bucket: int | None = None
 
     @property
     def full(self) -> bool:

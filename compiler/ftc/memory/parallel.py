@@ -14,7 +14,8 @@ from ftc.memory.modules import block_linear_parameters, embedding_parameters
 from ftc.memory.shape import Shape
 
 COMMUNICATION = 0.5 * GIB  # NCCL buffers; nobody's measurement, a round number
-SUB_GROUP = 1_000_000_000  # DeepSpeed's default sub_group_size, in weights
+REDUCE_BUCKET = 500_000_000  # reduce_bucket_size of stages 1 and 2, in templates/deepspeed
+SUB_GROUP = 1_000_000_000  # sub_group_size of stage 3, in templates/deepspeed
 SHARDED_MARGIN = 0.05  # of what ZeRO-3 holds; chosen after seeing the 13 rows
 
 
@@ -57,15 +58,18 @@ def gathered_bytes(shape: Shape, job: Job) -> float:
     return blocks + embedding_parameters(shape) * job.base_width
 
 
-def bucket_bytes(job: Job) -> float:
+def bucket_bytes(shape: Shape, job: Job) -> float:
     """DeepSpeed's buffers for gradients on their way: two with overlap_comm, one under ZeRO-3.
 
-    They are as large as configured, however few weights are trained.
+    They are as large as configured, however few weights are trained: templates/deepspeed sets
+    5e8 elements for stages 1 and 2, and "auto", which transformers makes hidden x hidden, for 3.
     Source: deepspeed runtime/zero/stage_1_and_2.py, `backward`; stage3.py. Unmeasured.
     """
     if not job.zero_stage:
         return 0
-    return (1 if job.zero_stage == 3 else 2) * job.reduce_bucket * job.trained_width
+    configured = shape.hidden**2 if job.zero_stage == 3 else REDUCE_BUCKET
+    elements = configured if job.reduce_bucket is None else job.reduce_bucket
+    return (1 if job.zero_stage == 3 else 2) * elements * job.trained_width
 
 
 def step_copy_bytes(trainable: int, job: Job) -> float:
