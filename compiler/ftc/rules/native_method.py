@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ftc.rules.case import Case, Fault
 from ftc.rules.lora import OUTSIDE_BLOCKS
 from ftc.rules.native_data import where
 
-AXOLOTL_OPTIMIZERS = (
-    "optimi_adamw",
-    "ao_adamw_4bit",
-    "ao_adamw_8bit",
-    "ao_adamw_fp8",
-    "adopt_adamw",
-    "came_pytorch",
-    "muon",
-    "dion",
-)
 NEW_TOKENS = {
     "axolotl": ("tokens", "special_tokens", "added_tokens_overrides"),
     "llamafactory": ("add_tokens", "add_special_tokens", "new_special_tokens_config"),
@@ -194,22 +183,15 @@ def native_naive_packing(case: Case) -> Iterator[Fault]:
         yield Fault(where("llamafactory", "neat_packing"), text, "remove the key")
 
 
-def native_optimizer(case: Case) -> Iterator[Fault]:
-    """An optimizer that this tool does not have, or that cannot be sharded.
+def native_muon_deepspeed(case: Case) -> Iterator[Fault]:
+    """Muon under DeepSpeed.
 
-    Several optimizer names are Axolotl's own; LLaMA-Factory stops at them after loading the data.
-    Muon does not work with DeepSpeed.
-
-    Source: Axolotl `utils/schemas/enums.py`; transformers `OptimizerNames`.
+    Source: Axolotl's schema refuses it when it starts.
     """
-    for backend, key in (("llamafactory", "optim"), ("axolotl", "optimizer")):
-        name: Any = case.native(backend).get(key)
-        if backend == "llamafactory" and name in AXOLOTL_OPTIMIZERS:
-            text = f"{name} is an optimizer of Axolotl only"
-            yield Fault(where(backend, key), text, "set training.optimizer")
-        elif name == "muon" and case.plan.zero_stage:
-            text = "muon does not work with DeepSpeed"
-            yield Fault(where(backend, key), text, "set training.optimizer = 'adamw_torch'")
+    name = case.native("axolotl").get("optimizer")
+    if name in ("muon", "muon_8bit") and case.plan.zero_stage:
+        text = f"{name} does not work with DeepSpeed"
+        yield Fault(where("axolotl", "optimizer"), text, "set training.optimizer = 'adamw_torch'")
 
 
 def native_reentrant(case: Case) -> Iterator[Fault]:

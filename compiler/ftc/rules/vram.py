@@ -154,7 +154,7 @@ def _remedy(shape: Shape, case: Case, budget: float) -> str:
         if _need(shape, plan, 1, length) <= budget:
             return f"set max_length = {length} and micro_batch = 1; longer rows are left out"
         length //= 2
-    if plan.method != "qlora" and not shape.quantized:
-        if _need(shape, _quantised(case), 1, plan.max_length) <= budget:
-            return "set method = 'qlora' with micro_batch = 1"
+    small = None if plan.method == "qlora" or shape.quantized else _quantised(case)
+    if small is not None and _need(shape, small, 1, plan.max_length) <= budget:
+        return "set method = 'qlora' with micro_batch = 1"
     return "take a smaller model, a larger card, or more cards with zero_stage = 3"
