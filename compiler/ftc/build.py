@@ -82,7 +82,7 @@ def findings(
     compiled: Compiled, select: Iterable[str] = (), ignore: Iterable[str] = ()
 ) -> list[Finding]:
     """All that rules and backends have to say, worst first."""
-    case = Case(compiled.recipe, compiled.plan, compiled.facts)
+    case = Case(compiled.recipe, compiled.plan, compiled.facts, compiled.table)
     found = rules.check(case, select=tuple(select), ignore=tuple(ignore))
     if not select:
         for name, version in compiled.facts.backends:

@@ -99,11 +99,11 @@ def loss_is_not_quality(case: Case) -> Iterator[Fault]:
     """The best checkpoint is chosen by loss alone.
 
     Held-out loss and the quality of answers can disagree; prompts under `[compare]` show answers
-    before and after.
+    before and after. Said only where the recipe asks for the best checkpoint itself.
 
     Source: LIMA, arXiv 2305.11206 (perplexity against the quality of generation).
     """
-    if case.plan.load_best and not case.recipe.compare.prompts:
+    if case.plan.load_best and case.said("load_best") and not case.recipe.compare.prompts:
         text = "the best checkpoint is chosen by held-out loss alone"
         yield Fault("compare.prompts", text, "name a few prompts to compare answers by")
 

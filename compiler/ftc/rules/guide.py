@@ -28,7 +28,8 @@ def outside_typical_range(case: Case) -> Iterator[Fault]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         rows = ranked(case.table, parameter, known, case.recipe.factors.prefer)
-        bounded = [(row, bounds) for row in rows if (bounds := typical(case, row, known))]
+        sourced = [row for row in rows if row.kind != "judgment"]
+        bounded = [(row, bounds) for row in sourced if (bounds := typical(case, row, known))]
         if not bounded:
             continue
         row, (low, high) = bounded[0]
@@ -39,10 +40,10 @@ def outside_typical_range(case: Case) -> Iterator[Fault]:
 def _fault(case: Case, row: ValueRow, parameter: str, text: str, rows: list[ValueRow]) -> Fault:
     others = [f"{other.shown()} ({other.source})" for other in rows if other.id != row.id]
     beside = f"; other sources: {'; '.join(others[:2])}" if others else ""
-    asked = row.kind in DECIDING and case.said(parameter)
+    asked = row.kind in DECIDING and row is rows[0] and case.said(parameter)
     severity: Severity = "warning" if asked else "info"
     remedy = f"leave {path(parameter)} out to have it chosen, or see: ftc explain"
-    return Fault(path(parameter), f"{text}, typical by {row.source}{beside}", remedy, severity)
+    return Fault(path(parameter), f"{text} ({row.source}){beside}", remedy, severity)
 
 
 def typical(case: Case, row: ValueRow, known: Quantities) -> tuple[float, float] | None:

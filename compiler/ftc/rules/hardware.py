@@ -49,17 +49,19 @@ def cpu_bitsandbytes(case: Case) -> Iterator[Fault]:
 
 
 def path_with_space(case: Case) -> Iterator[Fault]:
-    """A space in the path of the backend's environment, with several cards.
+    """A space in the path of the backend's environment, with several cards or ZeRO.
 
     LLaMA-Factory's launcher joins its own path and its arguments to one line and splits it again at
     spaces, so that it starts on one card and fails on two. ftc's own file names have no space.
 
     Source: LLaMA-Factory `launcher.py::launch`.
     """
-    folder = str(cache())
-    if case.version("llamafactory") and case.plan.gpus > 1 and any(map(str.isspace, folder)):
-        text = f"LLaMA-Factory starts {case.plan.gpus} processes, and {folder!r} has a space"
-        yield Fault(path("gpus"), text, "set the environment variable FTC_CACHE to a plain path")
+    folder, plan = str(cache()), case.plan
+    launched = plan.device == "gpu" and (plan.gpus > 1 or plan.zero_stage > 0)
+    if launched and case.version("llamafactory") and any(map(str.isspace, folder)):
+        text = f"LLaMA-Factory's launcher cannot start from {folder!r}, which has a space"
+        where = path("gpus") if plan.gpus > 1 else path("zero_stage")
+        yield Fault(where, text, "set the environment variable FTC_CACHE to a plain path")
 
 
 def cross_device_average(case: Case) -> Iterator[Fault]:
