@@ -30,10 +30,11 @@ def over_length(case: Case) -> Iterator[Fault]:
     refused = data.on_overflow == "error"
     agreed = "on_overflow" in data.model_fields_set and not refused
     many = over > 0.05 * len(rows) and not agreed
+    fits = max(_fits(rows, 1.0 if refused else 0.99), limit + LENGTH_STEP)
     text = f"{share(over, len(rows))} are longer than {limit:,} tokens and are left out"
-    remedy = f"set max_length = {max(_fits(rows), limit + LENGTH_STEP)} (99 % of rows fit)"
+    remedy = f"set max_length = {fits}"
     if not refused:
-        remedy += ", or say data.on_overflow = 'drop'"
+        remedy += " (99 % of rows fit), or say data.on_overflow = 'drop'"
     yield Fault(path("max_length"), text, remedy, graded(many or refused))
 
 
@@ -210,6 +211,6 @@ def lengths_estimated(case: Case) -> Iterator[Fault]:
         yield Fault("model.id", text, "give a local model folder, or let ftc go online")
 
 
-def _fits(rows: Sequence[int]) -> int:
-    """A length that 99 % of the rows fit into, rounded up."""
-    return -(-(percentile(rows, 0.99) or 0) // LENGTH_STEP) * LENGTH_STEP
+def _fits(rows: Sequence[int], portion: float = 0.99) -> int:
+    """A length that this portion of the rows fits into, rounded up."""
+    return -(-(percentile(rows, portion) or 0) // LENGTH_STEP) * LENGTH_STEP

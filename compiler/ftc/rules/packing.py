@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftc.diagnostics import Severity
 from ftc.rules.case import Case, Fault, graded, path
 
 WHERE = path("packing")
@@ -68,17 +69,20 @@ def packing_batch_meaning(case: Case) -> Iterator[Fault]:
     """With packing a batch counts windows, not rows.
 
     The same `effective_batch` then holds several times as many rows, and there are as many times
-    fewer steps: learning rate and epochs chosen without packing no longer fit.
+    fewer steps: learning rate and epochs chosen without packing no longer fit. A warning where a
+    step holds more rows than are advised (32 with LoRA, 128 in full), else a remark.
 
-    Source: Axolotl `utils/samplers/multipack.py`, LLaMA-Factory `data/processor/supervised.py`.
+    Source: LoRA Without Regret (below 32); Axolotl `utils/samplers/multipack.py`, LLaMA-Factory
+    `data/processor/supervised.py`.
     """
     if not case.plan.packing or not case.fitting or case.preference:
         return
     per_window = len(case.fitting) / max(_windows(case), 1)
     if per_window >= 2 and case.plan.effective_batch > 1:
-        batch = case.plan.effective_batch
-        text = f"a window holds {per_window:.1f} rows: a batch of {batch} holds "
-        text += f"about {batch * per_window:.0f}"
-        smaller = max(1, round(batch / per_window))
-        remedy = f"set effective_batch = {smaller} for about {batch} rows a step"
-        yield Fault(path("effective_batch"), text, remedy)
+        batch, advised = case.plan.effective_batch, 32 if case.adapter else 128
+        rows = batch * per_window
+        text = f"a window holds {per_window:.1f} rows: a batch of {batch} holds about {rows:.0f}"
+        smaller = max(1, min(round(batch / per_window), int(advised / per_window)))
+        remedy = f"set effective_batch = {smaller} for about {smaller * per_window:.0f} rows a step"
+        severity: Severity = "warning" if rows > advised else "info"
+        yield Fault(path("effective_batch"), text, remedy, severity)
