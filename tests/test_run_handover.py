@@ -86,9 +86,9 @@ def test_a_run_is_recorded_and_its_folder_is_whole(tmp_path, tool):
     steps = [event.step for event in events if event.kind == "step"]
     assert steps == [1, 2, 3, 4, 5, 6]
     assert [event.text for event in events if event.kind == "saved"] == [
-        "checkpoint-2",
-        "checkpoint-4",
-        "checkpoint-6",
+        "saved checkpoint-2",
+        "saved checkpoint-4",
+        "saved checkpoint-6",
     ]
     assert events[0].text == "starting llamafactory"
     assert not list(ended.folder.glob(".run-*"))

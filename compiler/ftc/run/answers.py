@@ -3,7 +3,8 @@
 python answers.py REQUEST.json ANSWERS.jsonl
 
 Executed by path and never imported by ftc: it needs torch, transformers and peft, which ftc's own
-interpreter has not (hence the ignored imports). REQUEST is what `ftc.run.compare` writes; ANSWERS gets a line {side, index, text} an answer.
+interpreter has not (hence the ignored imports). REQUEST is what `ftc.run.compare` writes; ANSWERS
+gets a line {side, index, text} an answer.
 """
 
 import json

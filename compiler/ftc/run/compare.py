@@ -45,6 +45,7 @@ def compare(
 
     Raises FtcError when the run is not finished or there is no prompt.
     """
+    record.read(run)  # a folder that is no run is told so first
     said = recipe.load(run / "recipe.toml")
     asked = list(prompts) or list(said.compare.prompts)
     if not asked:

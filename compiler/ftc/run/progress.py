@@ -99,7 +99,7 @@ class Watcher:
         for path in results.complete(self.output):
             if path.name not in self.saved:
                 self.saved.add(path.name)
-                yield Event("saved", results.step_of(path), self.total, text=path.name)
+                yield Event("saved", results.step_of(path), self.total, text=f"saved {path.name}")
 
     def _stage(self, line: str) -> Iterator[Event]:
         if self.origin is not None:
