@@ -10,11 +10,13 @@ from typing import Any
 from ftc.data.example import Example, Message
 from ftc.data.table import BadRow
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 
 def content(example: Example) -> str:
     """What a row says, as one line of JSON with fixed order; place and id are no part of it."""
     answers = [example.chosen, example.rejected, example.completion]
-    return _json(
+    return _ENCODER.encode(
         [
             [_turn(message) for message in example.messages],
             example.tools,
@@ -65,7 +67,3 @@ def digest(examples: Iterable[Example]) -> str:
 
 def _turn(message: Message) -> list[Any]:
     return [message.role, message.content, message.tool_calls]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -38,7 +38,7 @@ def read(folder: Path) -> TokenizerFacts | None:
     tokenizer = load(path)
     bos, eos, pad = (_token(special.get(f"{kind}_token")) for kind in ("bos", "eos", "pad"))
     chat = chat_template(folder, config)
-    injected, accepts = template.system_turn(chat, {"bos_token": bos, "eos_token": eos})
+    injected, accepts = template.system_turn(chat, variables(bos, eos, pad))
     return TokenizerFacts(
         bos=bos,
         eos=eos,
@@ -78,6 +78,12 @@ def chat_template(folder: Path, config: dict[str, Any]) -> str:
         named = {item.get("name"): item.get("template") for item in value if isinstance(item, dict)}
         value = named.get("default")
     return value if isinstance(value, str) else ""
+
+
+def variables(bos: str, eos: str, pad: str) -> dict[str, str]:
+    """The special tokens as chat templates know them; one that is not there stays undefined."""
+    named = {"bos_token": bos, "eos_token": eos, "pad_token": pad}
+    return {name: token for name, token in named.items() if token}
 
 
 def _token(value: Any) -> str:
