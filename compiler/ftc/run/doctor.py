@@ -34,11 +34,15 @@ def doctor(env: Environment) -> list[Finding]:
 
     Starts its Python twice, the second time to import the backend (up to 120 s).
     """
-    return ordered(_findings(env))
+    return examined(versions.find(env.backend, env.version), env)
 
 
-def _findings(env: Environment) -> Iterator[Finding]:
-    line = versions.find(env.backend, env.version)
+def examined(line: Version, env: Environment) -> list[Finding]:
+    """`doctor` for a line of the versions table, or for one that is not in it."""
+    return ordered(_findings(line, env))
+
+
+def _findings(line: Version, env: Environment) -> Iterator[Finding]:
     if layout.marker(env.path) is None:
         yield _finding(env, "environment-unfinished", f"{env.path} has no {layout.MARKER}")
         return
@@ -113,7 +117,8 @@ def _scripts(env: Environment, line: Version) -> Iterator[Finding]:
     if not script.is_file():
         yield _finding(env, "environment-script-missing", f"{script} is not there")
         return
-    first = script.open("rb").readline().decode(errors="replace").strip()
+    with script.open("rb") as lines:
+        first = lines.readline().decode(errors="replace").strip()
     python = Path(first.removeprefix("#!").split(" ")[0])
     if first.startswith("#!/") and python.name != "sh" and not python.exists():
         message = f"{script} starts {python}, which is gone: was the environment moved?"

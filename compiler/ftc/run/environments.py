@@ -28,6 +28,7 @@ __all__ = [
     "install",
     "listing",
     "locate",
+    "made",
     "require",
     "spec",
     "variables",
@@ -106,7 +107,11 @@ def install(
     machine cannot hold it (platform, Python, room), 4 when venv or pip fails. An install that is
     cut short leaves no folder, or one without a marker, which the next install removes.
     """
-    line = versions.find(backend, version)
+    return made(versions.find(backend, version), device, progress, force)
+
+
+def made(line: Version, device: Device, progress: Progress, force: bool = False) -> Environment:
+    """`install` for a line of the versions table, or for one that is not in it."""
     target = layout.environment(line, device)
     with _only_one(target.path):
         if force or layout.marker(target.path) is None:

@@ -12,7 +12,10 @@ from pathlib import Path
 from ftc.errors import FtcError
 
 Progress = Callable[[str, int, int], None]
-_COLLECTING = re.compile(r"^Collecting ([A-Za-z0-9._-]+)")
+# A file beside the index is "Processing", with its path; the rest is "Collecting".
+_FOUND = re.compile(
+    r"(?:Collecting |Processing (?:[^\s]*/)?)([A-Za-z0-9._]+(?:-[A-Za-z_][A-Za-z0-9._]*)*)"
+)
 _PAUSE_SECONDS = 0.3
 # Lines of pip that are no reason for anything.
 _NOISE = ("is ignored: it is neither a file nor a directory", "A new release of pip", "[notice]")
@@ -32,7 +35,7 @@ def install(folder: Path, lock: Path, total: int, progress: Progress, log: Path)
     collected: list[str] = []
 
     def watch(lines: list[str]) -> None:
-        collected.extend(match.group(1) for line in lines if (match := _COLLECTING.match(line)))
+        collected.extend(match.group(1) for line in lines if (match := _FOUND.match(line)))
         placed = max(0, _installed(folder) - before)
         label = collected[-1] if collected and not placed else "unpacking" if placed else "pip"
         progress(label, min(len(collected) + placed, 2 * total), 2 * total)

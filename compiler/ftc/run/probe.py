@@ -1,6 +1,6 @@
 """What is installed beside the Python that runs this file, as JSON on standard output.
 
-ftc starts it with the Python of an environment; it needs `packaging` there and nothing of ftc.
+ftc starts it with the Python of an environment; it needs pip there, and nothing of ftc.
 """
 
 import importlib.metadata
@@ -8,7 +8,8 @@ import json
 import re
 import sys
 
-from packaging.requirements import InvalidRequirement, Requirement
+# pip's own copy: `packaging` itself may be what a broken environment has lost.
+from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
 
 
 def _installed() -> dict[str, importlib.metadata.Distribution]:
