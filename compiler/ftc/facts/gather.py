@@ -32,9 +32,9 @@ def gather(
     `backends` are (name, version) pairs; `progress` hears of rows counted. A chat template's own
     system turn becomes an explicit one in each row without, so that both tools read the same.
     """
-    model_facts = model.gather(recipe.model, folder, offline)
     hardware_facts = hardware.gather(recipe.hardware)
     dataset = load(recipe.data, recipe.stage, folder, seed, offline=offline)
+    model_facts = model.gather(recipe.model, folder, offline)
     if model_facts.tokenizer is not None:
         dataset = with_system(dataset, model_facts.tokenizer.default_system)
     facts = data_facts(dataset, recipe.stage, model_facts, progress)
