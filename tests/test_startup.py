@@ -56,7 +56,7 @@ def loaded(*arguments, cwd):
 def test_help_loads_click_and_nothing_else(tmp_path):
     said = loaded("--help", cwd=tmp_path)
     assert said["foreign"] == ["click"]
-    assert said["own"] == ["ftc", "ftc.cli"]
+    assert all(name == "ftc" or name.startswith("ftc.cli") for name in said["own"])
 
 
 @pytest.mark.parametrize("backend", ["axolotl", "llamafactory"])

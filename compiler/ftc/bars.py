@@ -26,7 +26,7 @@ class Steps:
         self.wait = LATE if late else 0.0
         self.start = time.monotonic()
         self.said = ""
-        self.at = 0.0
+        self.at = self.start
         self.live: Any = None
 
     def __enter__(self) -> Steps:

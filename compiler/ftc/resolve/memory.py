@@ -47,5 +47,7 @@ def _job(values: dict[str, Any], max_length: int, micro_batch: int, accumulation
         modules_to_save=tuple(values["lora_modules_to_save"]),
         packing=values["packing"],
         zero_stage=values["zero_stage"],
+        # Full fine-tuning in bf16 trains bf16 weights in both tools (LLaMA-Factory: `pure_bf16`).
+        master="bf16" if values["dtype"] == "bf16" else "fp32",
         **{name: values[name] for name in _SAME},
     )

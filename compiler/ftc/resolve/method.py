@@ -38,9 +38,9 @@ def _precision(sheet: Sheet) -> None:
     if hardware.device == "cpu":
         dtype, why = "fp32", "a CPU trains in fp32"
     elif hardware.bf16:
-        dtype, why = "bf16", f"bf16 is supported: {hardware.source}"
+        dtype, why = "bf16", f"{hardware.name or 'a recent card (assumed)'} computes in bf16"
     else:
-        dtype, why = "fp16", f"no bf16: {hardware.source}"
+        dtype, why = "fp16", f"{hardware.name} has no bf16"
     sheet.fixed("dtype", dtype, why)
     for name in ("tf32", "attention", "gradient_checkpointing", "optimizer"):
         sheet.settle(name)
