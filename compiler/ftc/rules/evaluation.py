@@ -37,23 +37,26 @@ def no_holdout(case: Case) -> Iterator[Fault]:
 def eval_beyond_end(case: Case) -> Iterator[Fault]:
     """Evaluation comes later than the end of the run.
 
-    Rows are held out, taken from training and never looked at.
+    transformers 5 then evaluates once, after the last step: too late to choose a checkpoint by it
+    or to see the model overfit. A warning and no error for that reason; older versions held rows
+    out and never looked at them.
 
-    Source: LLaMA-Factory#4552 (a run of 35 steps with an interval of 100); both tools' 500.
+    Source: LLaMA-Factory#4552 (a run of 35 steps with an interval of 100); transformers 5.6.0,
+    5.16.1 and 5.20.1, `trainer_callback.py::DefaultFlowCallback`.
     """
     every, steps = case.plan.eval_steps, case.plan.max_steps
     if case.plan.eval_rows and every > steps:
-        text = f"evaluation every {every} steps in a run of {steps}: it never happens"
+        text = f"evaluation every {every} steps in a run of {steps}: only once, at the end"
         yield Fault(path("eval_steps"), text, f"set eval_steps = {max(steps // 5, 1)}")
 
 
 def save_beyond_end(case: Case) -> Iterator[Fault]:
     """Checkpoints come later than the end of the run.
 
-    The end result is still written, so that this is a warning: a run that stops early leaves
-    nothing to go on from.
+    The last step is still saved; a run that stops early leaves nothing to go on from.
 
-    Source: LLaMA-Factory#4552 (a run of 35 steps with save_steps 100).
+    Source: LLaMA-Factory#4552 (a run of 35 steps with save_steps 100); transformers 5
+    `trainer_callback.py::DefaultFlowCallback`.
     """
     every, steps = case.plan.save_steps, case.plan.max_steps
     if every > steps:
@@ -85,13 +88,13 @@ def save_eval_mismatch(case: Case) -> Iterator[Fault]:
 def save_limit_vs_best(case: Case) -> Iterator[Fault]:
     """One checkpoint is to be kept, while the best one is asked for.
 
-    transformers then keeps two, the best and the last, when they differ: the disk must hold both. A
-    remark, because neither is lost.
+    Until the end transformers then keeps two, the best and the last; at the end it deletes the
+    last, and a finished run cannot be made longer. A remark, because the best is not lost.
 
-    Source: transformers documentation of `save_total_limit` with `load_best_model_at_end`.
+    Source: transformers 5.6.0 to 5.20.1, `trainer.py` and `trainer_utils.py::rotate_checkpoints`.
     """
     if case.plan.load_best and case.plan.save_total_limit == 1:
-        text = "with load_best two checkpoints are kept, the best and the last, not one"
+        text = "only the best checkpoint is left at the end, the last one is deleted"
         yield Fault(path("save_total_limit"), text, "set save_total_limit = 2")
 
 

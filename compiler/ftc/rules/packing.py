@@ -23,22 +23,42 @@ def rl_packing(case: Case) -> Iterator[Fault]:
 
 
 def packing_needs_varlen(case: Case) -> Iterator[Fault]:
-    """Packed rows need an attention that keeps them apart.
+    """Packed rows without flash attention.
 
-    With flash attention packed rows do not see each other. With sdpa and bf16 Axolotl says that the
-    loss may be 0.0; LLaMA-Factory keeps rows apart with flash attention only. Axolotl on CPU in
-    fp32 packs with sdpa and was seen to train.
+    Flash attention keeps packed rows apart at no cost. Without it both tools build a mask: right,
+    but its memory grows with the square of the length. And with sdpa in bf16 on cards older than
+    Hopper Axolotl itself says that the loss may be 0.0. A warning and no error: in the versions
+    that ftc supports packed rows were seen to give the logits of separate rows (within 1e-7).
 
-    Source: axolotl#1806, axolotl PR#1465; LLaMA-Factory#8088; functionary#265 (37.55 in place of
-    44.14).
+    Source: axolotl#1806, axolotl PR#1465 and its schema; LLaMA-Factory#8088 and its collator; seen
+    with transformers 5.6.0, 5.16.1 and 5.20.1.
     """
-    plan = case.plan
+    plan, capability = case.plan, case.facts.hardware.capability
     if not plan.packing or plan.attention == "flash_attention_2" or case.preference:
         return
-    if case.version("llamafactory") or (case.version("axolotl") and plan.dtype != "fp32"):
-        text = f"packing with {plan.attention} attention: rows may reach into each other"
-        remedy = "set attention = 'flash_attention_2' on Ampere or newer, or packing = false"
-        yield Fault(WHERE, text, remedy)
+    risky = plan.attention == "sdpa" and plan.dtype == "bf16" and bool(case.version("axolotl"))
+    hopper = capability is not None and capability >= (9, 0)
+    text = f"packing with {plan.attention} attention needs a mask of {plan.max_length:,} squared"
+    if risky and not hopper:
+        text += "; in bf16 Axolotl says that the loss may be 0.0"
+    remedy = "set attention = 'flash_attention_2' on Ampere or newer, or packing = false"
+    yield Fault(WHERE, text, remedy, "warning" if risky and not hopper else "info")
+
+
+def packing_micro_batch(case: Case) -> Iterator[Fault]:
+    """LLaMA-Factory packs with flash attention for a micro batch of one window only.
+
+    With more it stops at the first step ("bsz should be 1 for neat packing").
+
+    Source: LLaMA-Factory 0.9.5 `data/collator.py::SFTDataCollatorWith4DAttentionMask`.
+    """
+    plan = case.plan
+    flash = plan.packing and plan.attention == "flash_attention_2" and plan.stage == "sft"
+    if flash and plan.micro_batch > 1 and case.version("llamafactory"):
+        text = f"micro_batch {plan.micro_batch} with packing stops LLaMA-Factory at the first step"
+        each = plan.gradient_accumulation * plan.micro_batch
+        remedy = f"set micro_batch = 1 and gradient_accumulation = {each}"
+        yield Fault(path("micro_batch"), text, remedy)
 
 
 def _windows(case: Case) -> float:

@@ -37,13 +37,14 @@ def ptq_zero3(case: Case) -> Iterator[Fault]:
 def offload_optimizer_bnb(case: Case) -> Iterator[Fault]:
     """An 8-bit or paged optimizer with its state offloaded by ZeRO.
 
-    DeepSpeed puts the state on the CPU, where the bitsandbytes optimizers cannot run.
+    accelerate puts DeepSpeed's CPU Adam in its place without a word: the state has 32 bits, and
+    weight decay becomes an L2 penalty, so that it is no AdamW any more.
 
-    Source: Axolotl's own check of 8-bit optimizers; DeepSpeed documentation, ZeRO-Offload
-    (`zero_force_ds_cpu_optimizer`).
+    Source: accelerate `utils/deepspeed.py::map_pytorch_optim_to_deepspeed` (read in the version
+    that each supported backend brings).
     """
-    if case.plan.offload_optimizer and "8bit" in case.plan.optimizer:
-        text = f"{case.plan.optimizer} cannot run on a state that ZeRO has offloaded"
+    if case.plan.offload_optimizer and case.plan.zero_stage and "8bit" in case.plan.optimizer:
+        text = f"{case.plan.optimizer} is replaced by a 32-bit Adam when ZeRO offloads its state"
         yield Fault(path("optimizer"), text, "set optimizer = 'adamw_torch'")
 
 
