@@ -1,7 +1,10 @@
 """Runs the rules over their case files, and holds the account of all known faults."""
 
 import copy
+import os
 import re
+import subprocess
+import sys
 import tomllib
 import typing
 from pathlib import Path
@@ -162,3 +165,15 @@ def test_select_and_ignore():
     with pytest.raises(FtcError) as caught:
         check(case, ignore=["alpha-rank-ration"])
     assert "alpha-rank-ratio" in caught.value.hint
+
+
+def test_page_of_all_rules_is_up_to_date():
+    made = subprocess.run(
+        [sys.executable, "tools/rule_pages.py", "--check"],
+        cwd=HERE.parent,
+        env={**os.environ, "PYTHONPATH": "compiler"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode, made.stderr) == (0, "")

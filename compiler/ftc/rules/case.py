@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ftc.diagnostics import Severity
@@ -77,7 +78,7 @@ class Case:
     def preference(self) -> bool:
         return self.plan.stage in PREFERENCE
 
-    @property
+    @cached_property
     def fitting(self) -> list[int]:
         """Indices of the training rows that stay: those within max_length; all, when estimated."""
         train, limit = self.facts.data.train, self.plan.max_length

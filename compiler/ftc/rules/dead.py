@@ -2,53 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ftc.rules.case import Case, Fault
+
+KTO_ONLY = ("desirable_weight", "undesirable_weight")
+
+
+@dataclass(frozen=True)
+class Dead:
+    """A recipe key that has no effect when `applies` holds."""
+
+    key: str
+    applies: Callable[[Case], bool]
+    why: str
+    remedy: str
+
+
+DEAD: tuple[Dead, ...] = (
+    *(
+        Dead(
+            f"preference.{key}",
+            lambda case: case.preference and case.plan.stage != "kto",
+            "it is read in kto only",
+            "remove the key",
+        )
+        for key in KTO_ONLY
+    ),
+    Dead(
+        "preference.loss",
+        lambda case: case.preference and case.plan.stage != "dpo",
+        "it is read in dpo only",
+        "remove the key",
+    ),
+    *(
+        Dead(
+            f"preference.{key}",
+            lambda case: not case.preference,
+            "the stage is no preference training",
+            "remove the key, or set stage = 'dpo'",
+        )
+        for key in ("beta", "loss", *KTO_ONLY)
+    ),
+    Dead(
+        "training.warmup_steps",
+        lambda case: case.plan.lr_scheduler == "constant",
+        "the constant schedule has no warm-up",
+        "set lr_scheduler = 'constant_with_warmup'",
+    ),
+    Dead(
+        "training.min_lr_ratio",
+        lambda case: case.plan.lr_scheduler != "cosine",
+        "it is the floor of the cosine schedule",
+        "set lr_scheduler = 'cosine'",
+    ),
+    *(
+        Dead(
+            f"hardware.{key}",
+            lambda case: case.plan.device == "cpu",
+            "the device is the CPU",
+            "remove the key, or set device = 'gpu'",
+        )
+        for key in ("gpu", "vram_gb")
+    ),
+    Dead(
+        "data.columns",
+        lambda case: case.recipe.data.format != "columns",
+        "it is read with format = 'columns' only",
+        "set data.format = 'columns'",
+    ),
+    Dead(
+        "data.eval",
+        lambda case: case.recipe.data.eval_path is not None,
+        "eval_path is given, so that no share is held out",
+        "remove data.eval or data.eval_path",
+    ),
+)
 
 
 def dead_key(case: Case) -> Iterator[Fault]:
     """A key of the recipe has no effect.
 
     `[lora]` with full fine-tuning is an error: what was meant as an adapter would train the whole
-    model, at an adapter's learning rate. The others are warnings.
+    model, at an adapter's learning rate. So is `bits` without qlora, where the base would not be
+    quantised. The others are warnings.
 
     Source: axolotl#1095; LLaMA-Factory checks four of the LoRA keys only.
     """
-    recipe, plan = case.recipe, case.plan
-    if plan.method == "full":
-        for key in _given(recipe.lora):
-            text = f"{key} is set, but the method is full fine-tuning"
-            yield Fault(f"lora.{key}", text, "set method = 'lora', or remove the key", "error")
-    if plan.method == "lora" and recipe.lora.bits is not None:
-        text = f"bits = {recipe.lora.bits} is set, but the base is not quantised with plain LoRA"
+    if case.plan.method == "full":
+        for key in sorted(case.recipe.lora.model_fields_set):
+            if _given(case, f"lora.{key}"):
+                text = f"lora.{key} is set, but the method is full fine-tuning"
+                yield Fault(f"lora.{key}", text, "set method = 'lora', or remove the key", "error")
+    if case.plan.method == "lora" and _given(case, "lora.bits"):
+        text = "lora.bits is set, but plain LoRA does not quantise the base"
         yield Fault("lora.bits", text, "set method = 'qlora'", "error")
-    for key in _given(recipe.preference):
-        if not case.preference:
-            text = f"{key} is set, but the stage is {plan.stage}"
-            yield Fault(f"preference.{key}", text, "remove the key, or set stage = 'dpo'")
-        elif key.endswith("_weight") and plan.stage != "kto":
-            text = f"{key} is read in kto only, not in {plan.stage}"
-            yield Fault(f"preference.{key}", text, "remove the key")
-        elif key == "loss" and plan.stage != "dpo":
-            text = f"loss is read in dpo only, not in {plan.stage}"
-            yield Fault("preference.loss", text, "remove the key")
-    if plan.lr_scheduler == "constant" and recipe.training.warmup_steps:
-        text = "the constant schedule has no warm-up"
-        remedy = "set lr_scheduler = 'constant_with_warmup'"
-        yield Fault("training.warmup_steps", text, remedy)
-    if plan.lr_scheduler != "cosine" and recipe.training.min_lr_ratio is not None:
-        text = f"min_lr_ratio is the floor of the cosine, not of {plan.lr_scheduler}"
-        yield Fault("training.min_lr_ratio", text, "set lr_scheduler = 'cosine'")
-    if recipe.data.format != "columns" and recipe.data.columns:
-        text = f"columns is read with format = 'columns' only, not with {recipe.data.format}"
-        yield Fault("data.columns", text, "set data.format = 'columns'")
-    if recipe.data.eval_path and "eval" in recipe.data.model_fields_set:
-        text = "eval_path is given, so that no share is held out"
-        yield Fault("data.eval", text, "remove data.eval or data.eval_path")
+    for dead in DEAD:
+        if _given(case, dead.key) and dead.applies(case):
+            yield Fault(dead.key, f"{dead.key} has no effect: {dead.why}", dead.remedy)
 
 
-def _given(part: object) -> list[str]:
-    """The keys of a recipe table that the recipe itself sets."""
-    fields: set[str] = getattr(part, "model_fields_set", set())
-    return sorted(key for key in fields if getattr(part, key) is not None)
+def _given(case: Case, dotted: str) -> bool:
+    """Whether the recipe itself sets the key, to something that would do something."""
+    table, _, key = dotted.partition(".")
+    part = getattr(case.recipe, table)
+    return key in part.model_fields_set and getattr(part, key) not in (None, False, 0)
