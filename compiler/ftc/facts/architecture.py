@@ -68,7 +68,7 @@ def _shape(read: _Reader, row: dict[str, Any], kind: str, config: dict[str, Any]
     hidden, heads = read.size("hidden_size"), read.size("num_attention_heads")
     if not heads or not hidden:
         raise FtcError(f"{read.name}: hidden_size and num_attention_heads must not be 0")
-    experts = read.size(row["experts"]) if "experts" in row else 0
+    experts = read.size(_experts_key(read.config)) if row.get("experts") else 0
     intermediate = read.size("intermediate_size", 4 * hidden)
     quantisation = config.get("quantization_config") or {}
     return Shape(
@@ -94,3 +94,8 @@ def _shape(read: _Reader, row: dict[str, Any], kind: str, config: dict[str, Any]
         shared_intermediate=read.size("shared_expert_intermediate_size", 0) if experts else 0,
         quantized=str(quantisation.get("quant_method", "")),
     )
+
+
+def _experts_key(config: dict[str, Any]) -> str:
+    """transformers 5 writes `num_local_experts` where 4 wrote `num_experts`."""
+    return "num_local_experts" if "num_local_experts" in config else "num_experts"
