@@ -118,7 +118,7 @@ def test_check_select_and_ignore(folder):
         "check", "recipe.toml", "--select", "too-few-rows", "--ignore", "too-few-rows", cwd=folder
     )
     assert "no findings" in none.stdout
-    wrong = ftc("check", "recipe.toml", "--select", "too-few-row", "--offline", cwd=folder)
+    wrong = ftc("check", "recipe.toml", "--select", "too-fwe-rows", "--offline", cwd=folder)
     assert wrong.returncode == 2
     assert "too-few-rows" in wrong.stderr
 

@@ -13,6 +13,8 @@ LISTED = """
 import json, sys
 sys.argv = ["ftc", *json.loads(sys.argv[1])]
 before = set(sys.modules)
+# Not libraries of their own: parts of compiled ones, and the data of `sysconfig`.
+known = lambda name: "cython" not in name and not name.startswith("_sysconfigdata")
 from ftc.cli import main
 try:
     main()
@@ -20,7 +22,7 @@ except SystemExit as done:
     code = done.code
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
 own = sorted(name for name in sys.modules if name.startswith("ftc"))
-foreign = sorted(loaded - sys.stdlib_module_names - {"ftc"})
+foreign = sorted(name for name in loaded - sys.stdlib_module_names - {"ftc"} if known(name))
 print(json.dumps({"code": code, "foreign": foreign, "own": own}), file=sys.stderr)
 """
 BUILD = {
