@@ -88,6 +88,23 @@ def dpo_two_models(case: Case) -> Iterator[Fault]:
         yield Fault(path("method"), text, "set method = 'lora'")
 
 
+def memory_unchecked(case: Case) -> Iterator[Fault]:
+    """Nothing was checked against memory, because the budget or the model's shape is not known.
+
+    The micro batch is then 1, the smallest.
+
+    Source: the memory formula needs both.
+    """
+    if case.plan.device == "cpu":
+        return
+    if case.facts.hardware.vram_gb is None:
+        text = "no card and no budget are given: nothing was checked against memory"
+        yield Fault("hardware.vram_gb", text, "name the card under hardware.gpu, or set vram_gb")
+    elif case.facts.model.shape is None:
+        text = "the model's shape is not known: nothing was checked against memory"
+        yield Fault("model.id", text, "give a local model folder, or let ftc go online")
+
+
 def budget_over_card(case: Case) -> Iterator[Fault]:
     """The memory budget is larger than the card that is named.
 
