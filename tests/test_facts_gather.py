@@ -11,7 +11,7 @@ import small_models
 
 from ftc import recipe
 from ftc.errors import FtcError
-from ftc.facts import template, tokens
+from ftc.facts import remembered, template, tokens
 from ftc.facts.gather import gather
 
 SOURCE = Path(recipe.__file__).parents[1]
@@ -105,10 +105,47 @@ def test_progress(tmp_path):
     assert heard == [("train", 27, 27), ("eval", 3, 3)]
 
 
-def test_chat_that_the_template_refuses(tmp_path):
+def test_rows_that_the_template_refuses(tmp_path):
+    rows = [
+        {"instruction": str(i), "output": "b", "system": "s" if i == 3 else ""} for i in range(9)
+    ]
+    facts, dataset = gathered(tmp_path, rows, "gemma", eval=0)
+    assert (len(dataset.train), facts.data.rejected, len(facts.data.train.total)) == (8, 1, 8)
+    (bad,) = dataset.rejected
+    reason = "the model's chat template says: System role not supported"
+    assert (bad.file, bad.line, bad.reason) == ("rows.jsonl", 4, reason)
+
+
+def test_template_that_refuses_all_rows(tmp_path):
     rows = [{"instruction": "a", "output": "b", "system": "s"}]
     with pytest.raises(FtcError, match=r"rows.jsonl:1: the model's chat template says: System"):
         gathered(tmp_path, rows, "gemma", eval=0)
+
+
+def test_lengths_of_many_rows_are_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("FTC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(remembered, "KEPT", 2)
+    rows = [{"instruction": str(i), "output": "b" * (i % 7 + 1)} for i in range(remembered.WORTH)]
+    heard = []
+    first, _ = gathered(tmp_path, rows, eval=0, progress=lambda *news: heard.append(news))
+    assert [done for _, done, _ in heard] == [1000, 2000]
+    again, _ = gathered(tmp_path, rows, eval=0, progress=lambda *news: heard.append(news))
+    assert (again, len(heard)) == (first, 2)
+    (kept,) = (tmp_path / "cache" / "lengths").iterdir()
+    for text in ("", "[]", "[[1], [2]]", '[["a"], ["b"]]', "7"):
+        kept.write_text(text)
+        assert gathered(tmp_path, rows, eval=0)[0] == first
+    other, _ = gathered(tmp_path, rows, "llama3", eval=0)
+    assert other.data.train.total != first.data.train.total
+    gathered(tmp_path, rows, "gemma", eval=0)
+    assert len(list((tmp_path / "cache" / "lengths").iterdir())) == 2
+
+
+def test_lengths_are_counted_where_nothing_can_be_remembered(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file, no folder")
+    monkeypatch.setenv("FTC_CACHE", str(tmp_path / "cache"))
+    rows = [{"instruction": str(i), "output": "b"} for i in range(remembered.WORTH)]
+    assert len(gathered(tmp_path, rows, eval=0)[0].data.train.total) == remembered.WORTH
 
 
 def run(code, folder, **environment):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ftc import recipe
 from ftc.data import identity, split
-from ftc.data.example import Dataset, Example
+from ftc.data.example import Dataset, Example, Rejected
 from ftc.data.layouts import SAME_PAIR
 from ftc.data.load import load, with_system
 from ftc.data.turns import EMPTY_ANSWER
-from ftc.facts import hardware, model, tokens
-from ftc.facts.records import DataFacts, Facts, Lengths, ModelFacts
+from ftc.facts import hardware, model, remembered, tokens
+from ftc.facts.records import DataFacts, Facts, Lengths
 
 Progress = Callable[[str, int, int], None]  # what, rows done, rows in all
 
@@ -31,26 +33,31 @@ def gather(
 
     `backends` are (name, version) pairs; `progress` hears of rows counted. A chat template's own
     system turn becomes an explicit one in each row without, so that both tools read the same.
+    Rows that the template refuses are rejected; when it refuses all, that is an FtcError.
     """
     hardware_facts = hardware.gather(recipe.hardware)
     dataset = load(recipe.data, recipe.stage, folder, seed, offline=offline)
     model_facts = model.gather(recipe.model, folder, offline)
     if model_facts.tokenizer is not None:
         dataset = with_system(dataset, model_facts.tokenizer.default_system)
-    facts = data_facts(dataset, recipe.stage, model_facts, progress)
+    counter = tokens.counter(model_facts)
+    try:
+        facts = data_facts(dataset, recipe.stage, counter, progress)
+    except tokens.RowRefused as refused:
+        dataset = _accepted(dataset, counter, refused)
+        facts = data_facts(dataset, recipe.stage, counter, progress)
     return Facts(model_facts, facts, hardware_facts, tuple(backends)), dataset
 
 
 def data_facts(
     dataset: Dataset,
     stage: recipe.Stage,
-    model_facts: ModelFacts,
+    counter: tokens.Counter | None,
     progress: Progress | None = None,
 ) -> DataFacts:
-    """What the rows of a data set say, token lengths included."""
+    """What the rows of a data set say, token lengths included; without a counter estimated."""
     rows = (*dataset.train, *dataset.eval)
     reasons = Tally(_kind(bad.reason) for bad in dataset.rejected)
-    counter = tokens.counter(model_facts)
     return DataFacts(
         path=dataset.source,
         format=dataset.format,
@@ -69,6 +76,23 @@ def data_facts(
     )
 
 
+def _accepted(
+    dataset: Dataset, counter: tokens.Counter | None, refused: tokens.RowRefused
+) -> Dataset:
+    """The rows that the chat template renders; the others become rejected. `refused` if none is."""
+    rejected = list(dataset.rejected)
+    kept: dict[str, tuple[Example, ...]] = {}
+    for part, rows in (("train", dataset.train), ("eval", dataset.eval)):
+        reasons = [counter.refusal(row) if counter else "" for row in rows]
+        kept[part] = tuple(row for row, why in zip(rows, reasons, strict=True) if not why)
+        rejected += [
+            Rejected(row.file, row.line, why) for row, why in zip(rows, reasons, strict=True) if why
+        ]
+    if not kept["train"]:
+        raise refused
+    return replace(dataset, train=kept["train"], eval=kept["eval"], rejected=tuple(rejected))
+
+
 def _lengths(
     rows: Sequence[Example],
     stage: recipe.Stage,
@@ -78,9 +102,11 @@ def _lengths(
 ) -> Lengths:
     if counter is None:
         return tokens.estimate(rows, stage)
-    return counter.lengths(
-        rows, stage, (lambda done: progress(part, done, len(rows))) if progress else None
-    )
+    heard = (lambda done: progress(part, done, len(rows))) if progress else None
+    known = counter.facts
+    special = json.dumps([known.bos, known.eos, known.pad, known.adds_bos])
+    decides = (known.sha256, counter.template, special, stage, identity.digest(rows))
+    return remembered.lengths(decides, len(rows), lambda: counter.lengths(rows, stage, heard))
 
 
 def _kind(reason: str) -> str:

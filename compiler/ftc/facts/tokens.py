@@ -22,6 +22,17 @@ TURN_TOKENS = 5  # control tokens a turn in the ChatML, Llama 3 and Gemma templa
 Progress = Callable[[int], None]
 
 
+class RowRefused(FtcError):
+    """The model's chat template refuses a row; `reason` says why, without the place."""
+
+    def __init__(self, example: Example, reason: str) -> None:
+        super().__init__(
+            f"{example.file}:{example.line}: {reason}",
+            hint="change the rows, or take a model whose template knows such turns",
+        )
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Counter:
     """Counts with `tokenizer` and `template`; `facts` gives the special tokens."""
@@ -33,7 +44,7 @@ class Counter:
     def lengths(
         self, examples: Sequence[Example], stage: recipe.Stage, progress: Progress | None = None
     ) -> Lengths:
-        """Tokens per row; FtcError names the row when the chat template refuses it."""
+        """Tokens per row; RowRefused when the chat template refuses one."""
         total: list[int] = []
         prompt: list[int] = []
         for start in range(0, len(examples), CHUNK):
@@ -84,10 +95,15 @@ class Counter:
                 self.template, messages, special, tools=example.tools, prompt=prompt
             )
         except template.TemplateFault as error:
-            raise FtcError(
-                f"{example.file}:{example.line}: the model's chat template {error}",
-                hint="change the row, or take a model whose template knows such turns",
-            ) from error
+            raise RowRefused(example, f"the model's chat template {error}") from error
+
+    def refusal(self, example: Example) -> str:
+        """Why the chat template refuses a row, "" when it does not."""
+        try:
+            self._rendered(example)
+        except RowRefused as refused:
+            return refused.reason
+        return ""
 
 
 def counter(model: ModelFacts) -> Counter | None:
