@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ftc.cli import cli
 
 ROOT = Path(__file__).parents[1]
 CASES = tomllib.loads((Path(__file__).parent / "cli" / "bad-input.toml").read_text())["case"]
@@ -152,8 +153,6 @@ def test_run_without_a_backend_says_how_to_get_one(folder):
 
 
 def test_every_command_has_help_with_an_example():
-    from ftc.cli import cli
-
     def commands(group, path):
         for name, command in group.commands.items():
             yield [*path, name], command

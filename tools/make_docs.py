@@ -50,7 +50,8 @@ def recipe_page() -> str:
         "A recipe is one TOML file. Only `name`, `model` and `[data]` must be there; every other",
         "setting is filled in from the facts and the [factor table](factors.md), and `ftc plan`",
         "shows all of them with where they come from. Unknown keys, wrong types and impossible",
-        "values are refused with file, line and the nearest name. Paths are relative to the recipe.",
+        "values are refused with file, line and the nearest name. Paths are relative to the",
+        "recipe.",
     ]
     lines += ["", "## Top level", "", *_fields(Recipe)]
     for name, shape in _tables():
