@@ -117,8 +117,15 @@ def _unknown(root: Shape, native: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in native.items():
         if key in known:
             yield from _below(root, [known[key]], value, key)
+        elif owners := _owners(root, key):
+            yield key, f"is a key of {owners[0]}, which `plugins` does not name", "plugins"
         elif not root.get("x-open"):
             yield _no_key(key, key, known)
+
+
+def _owners(root: Shape, key: str) -> list[str]:
+    plugins = root.get("x-plugins", {}).items()
+    return [name for name, part in plugins if part and key in part["properties"]]
 
 
 def _no_key(path: str, key: str, known: Mapping[str, Any]) -> Problem:
