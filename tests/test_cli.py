@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from ftc.cli import cli
 
 ROOT = Path(__file__).parents[1]
@@ -161,3 +162,14 @@ def test_every_command_has_help_with_an_example():
     for path, command in commands(cli, []):
         if not hasattr(command, "commands"):
             assert f"ftc {' '.join(path)}" in (command.help or ""), path
+
+
+def test_native_keys_win_and_are_said_aloud(folder):
+    text = RECIPE + "[backend.axolotl]\nlogging_steps = 7\n"
+    (folder / "recipe.toml").write_text(text)
+    done = ftc("check", "recipe.toml", "--offline", cwd=folder)
+    assert "native-override" in done.stdout
+    assert "backend.axolotl.logging_steps" in done.stdout
+    done = ftc("build", "recipe.toml", "-b", "axolotl", "--offline", cwd=folder)
+    (config,) = (folder / "build").glob("*/axolotl.yaml")
+    assert "logging_steps: 7" in config.read_text()

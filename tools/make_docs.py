@@ -134,7 +134,7 @@ def factors_page() -> str:
         "Where a value comes from when a recipe leaves it out. Rows whose conditions all hold",
         f"compete; the kind that stands first decides: {', '.join(table.trust)}. Then the row with",
         "more conditions, then the first. Inside its own conditions the guide wins, and what others",
-        'say is shown beside it; `[factors] prefer = "published"` in a recipe turns that round.',
+        'say is shown beside it; `[factors] prefer = "published"` in a recipe turns it round.',
         "A condition on something unknown does not hold.",
         "",
         'Lay your own table on top with `[factors] tables = ["team.toml"]`. A row with a known',

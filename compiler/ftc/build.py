@@ -16,7 +16,7 @@ from ftc.backends import versions
 from ftc.backends.rows import records
 from ftc.data.chunks import split
 from ftc.data.example import Dataset, Example
-from ftc.diagnostics import Finding, ordered
+from ftc.diagnostics import SEVERITIES, Finding, Severity, ordered
 from ftc.errors import FtcError
 from ftc.factors.table import Table, load
 from ftc.facts.gather import gather
@@ -84,10 +84,26 @@ def findings(
     """All that rules and backends have to say, worst first."""
     case = Case(compiled.recipe, compiled.plan, compiled.facts, compiled.table)
     found = rules.check(case, select=tuple(select), ignore=tuple(ignore))
-    if not select:
-        for name, version in compiled.facts.backends:
-            found += backends.get(name).unsupported(compiled.plan, version)
+    if select:
+        return ordered(found)
+    said = {(it.where, severity) for it in found for severity in _at_most(it.severity)}
+    for name, version in compiled.facts.backends:
+        limits = backends.get(name).unsupported(compiled.plan, version)
+        found += [it for it in limits if (it.where, it.severity) not in said]
+        found += _native(compiled, name, version)[1]
     return ordered(found)
+
+
+def _at_most(severity: Severity) -> tuple[Severity, ...]:
+    """A severity and the milder ones: a rule that says as much of a place says it better."""
+    return SEVERITIES[SEVERITIES.index(severity) :]
+
+
+def _native(compiled: Compiled, backend: str, version: str) -> tuple[dict[str, Any], list[Finding]]:
+    """The native config with the recipe's own keys on top, and a finding for each of them."""
+    tool = backends.get(backend)
+    overrides = getattr(compiled.recipe.backend, backend)
+    return tool.overridden(tool.native(compiled.plan, version), overrides)
 
 
 def build(
@@ -108,13 +124,10 @@ def build(
     """
     compiled = compile_recipe(path, [(backend, version)], offline=offline, progress=progress)
     found = findings(compiled, ignore=ignore)
-    tool = backends.get(backend)
-    overrides = getattr(compiled.recipe.backend, backend)
-    native, overridden = tool.overridden(tool.native(compiled.plan, version), overrides)
-    found = ordered([*found, *overridden])
     if any(f.severity == "error" or (strict and f.severity == "warning") for f in found):
         raise Refused(found)
-    files = tool.artifacts(compiled.plan, native, version, templates)
+    native, _ = _native(compiled, backend, version)
+    files = backends.get(backend).artifacts(compiled.plan, native, version, templates)
     files["recipe.toml"] = compiled.text
     files["plan.json"] = _json(compiled.plan.as_dict())
     train, held = _rows(compiled)
