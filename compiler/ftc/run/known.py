@@ -56,7 +56,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "disk-full",
-        r"No space left on device|Errno 28|Disk quota exceeded",
+        r"No space left on device|Errno 28|Disk quota exceeded|"
+        r"inline_container\.cc.*unexpected pos|PytorchStreamWriter failed writing",
         "the disk is full",
         "make room, set training.save_total_limit = 1, or choose another place for runs",
         passes=True,
@@ -85,9 +86,9 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "bitsandbytes-cuda",
-        r"bitsandbytes.*(CUDA Setup failed|not compiled with GPU|no kernel image|"
+        r"bitsandbytes.*(CUDA Setup failed|not compiled with GPU|"
         r"libbitsandbytes_\w+\.so)|CUDA is required but not available for bitsandbytes|"
-        r"named symbol not found.*ops\.cu",
+        r"(named symbol not found|no kernel image).*ops\.cu",
         "bitsandbytes cannot use this card",
         'set method = "lora", and training.optimizer = "adamw_torch"',
     ),
@@ -121,8 +122,16 @@ KNOWN: tuple[Known, ...] = (
         "machine with a card: ftc backend install NAME",
     ),
     Known(
+        "model-not-found",
+        r"RepositoryNotFoundError|404 Client Error|is not a local folder and is not a valid model|"
+        r"Repository Not Found|Repo id must (be|use)|"
+        r"does not appear to have (a file named|files named)|no file named .*safetensors",
+        "the model was not found, or lacks a file",
+        "check model.id and model.revision; a private model needs a login: `hf auth login`",
+    ),
+    Known(
         "gated-model",
-        r"gated repo|GatedRepoError|401 Client Error|403 Client Error|"
+        r"(?<!private or )gated repo|GatedRepoError|401 Client Error|403 Client Error|"
         r"Access to model .* is restricted|You must have access to it and be authenticated",
         "the model is behind an agreement or a login",
         "accept its terms on the hub and log in with `hf auth login`, or set model.id to a "
@@ -138,14 +147,6 @@ KNOWN: tuple[Known, ...] = (
         "leave --offline out, or set model.id to a local folder",
     ),
     Known(
-        "model-not-found",
-        r"RepositoryNotFoundError|404 Client Error|is not a local folder and is not a valid model|"
-        r"Repository Not Found|Repo id must (be|use)|"
-        r"does not appear to have (a file named|files named)|no file named .*safetensors",
-        "the model was not found, or lacks a file",
-        "check model.id and model.revision",
-    ),
-    Known(
         "checkpoint-mismatch",
         r"size mismatch for|Error\(s\) in loading state_dict|"
         r"loaded state dict (contains|has) a|Can't find a valid checkpoint at|"
@@ -156,8 +157,9 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "template",
         r"TemplateError|jinja2\.exceptions|Conversation roles must alternate|"
-        r"chat_template is not set|no chat template|System role not supported",
-        "the tokenizer's chat template refuses these rows",
+        r"chat_template is (not set|null)|no chat template|System role not supported|"
+        r"Template \S+ does not exist",
+        "the tokenizer's chat template is missing, or refuses these rows",
         "set model.family, or mend the rows: turns must alternate, some models take no system turn",
     ),
     Known(
