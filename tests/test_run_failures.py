@@ -149,6 +149,16 @@ def test_a_watcher_tells_only_what_is_new_and_how_long_it_takes(tmp_path):
     assert seen == [None, 20.0, 10.0]
 
 
+def test_what_changes_a_run_in_silence_is_said_once(tmp_path):
+    (tmp_path / "output").mkdir()
+    watcher = Watcher(tmp_path, "llamafactory", 5)
+    (tmp_path / "log.txt").write_text("[WARNING] >> FlashAttention-2 is not installed.\n" * 2)
+    lines = [json.dumps({"loss": 0.0, "current_steps": step, "total_steps": 5}) for step in (2, 3)]
+    (tmp_path / "output" / "trainer_log.jsonl").write_text("\n".join(lines) + "\n")
+    notes = [event.text for event in watcher.poll() if event.kind == "note"]
+    assert notes == [progress.NOTES[0][1], progress.BROKEN]
+
+
 def test_a_resumed_runs_summary_takes_the_later_of_two_equal_steps(tmp_path):
     lines = [(1, 5.0), (2, 4.0), (3, 3.0), (3, 2.5), (4, 2.0)]
     text = "".join(

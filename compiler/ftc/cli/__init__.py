@@ -19,14 +19,14 @@ def main() -> NoReturn:
     """Run a command and turn what it raises into a message and an exit code."""
     try:
         code = cli.main(prog_name="ftc", standalone_mode=False)
-    except click.exceptions.Abort:
-        say("interrupted")
+    except click.exceptions.Abort as error:  # what click makes of a KeyboardInterrupt
+        say(f"interrupted. {getattr(error.__cause__, 'hint', '')}".rstrip())
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except KeyboardInterrupt as error:
-        say(f"interrupted. {getattr(error, 'hint', '')}".rstrip())
+    except KeyboardInterrupt:  # outside of click
+        say("interrupted.")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

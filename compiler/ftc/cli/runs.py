@@ -59,7 +59,7 @@ def run(
             on_event=bar.show,
         )
     if form == "json":
-        show_json(record.as_dict())
+        show_json({"folder": str(record.folder), **record.as_dict()})
         return 0
     click.echo(record.summary())
     click.echo(f"next: ftc compare {record.folder}")
@@ -70,9 +70,14 @@ def run(
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--prompt", "-p", multiple=True, help="Instead of the recipe's own prompts.")
 @click.option("--max-new-tokens", type=click.IntRange(1, 8192), help="Length of an answer.")
+@OFFLINE
 @FORMAT
 def compare(
-    run_folder: Path, prompt: tuple[str, ...], max_new_tokens: int | None, form: str
+    run_folder: Path,
+    prompt: tuple[str, ...],
+    max_new_tokens: int | None,
+    offline: bool,
+    form: str,
 ) -> None:
     """Answer prompts with the model before and after training.
 
@@ -82,7 +87,9 @@ def compare(
     from ftc.run import compare as comparison
 
     with status("loading the model", shown=form == "text") as say:
-        pairs = comparison.compare(run_folder, list(prompt), max_new_tokens, progress=say)
+        pairs = comparison.compare(
+            run_folder, list(prompt), max_new_tokens, offline=offline, progress=say
+        )
     if form == "json":
         show_json([pair.as_dict() for pair in pairs])
         return

@@ -87,15 +87,19 @@ class Watcher:
         self.output = folder / results.OUTPUT
         self.saved = {path.name for path in results.complete(self.output)}
         self.stage = ""
+        self.noted: set[str] = set()
         self.origin: tuple[int, float] | None = None  # first logged step and when
 
     def poll(self) -> Iterator[Event]:
         """New events: stages before the first step, steps, evaluations, checkpoints."""
         for line in self.log.lines():
             yield from self._stage(line)
+            yield from self._note(next((said for known, said in NOTES if known in line), ""))
         for line in self.metrics.lines():
             for event in parse(line):
                 yield self._timed(event)
+                if event.loss is not None and (event.loss == 0.0 or math.isnan(event.loss)):
+                    yield from self._note(BROKEN, event.step)
         for path in results.complete(self.output):
             if path.name not in self.saved:
                 self.saved.add(path.name)
@@ -108,6 +112,11 @@ class Watcher:
         if text and text != self.stage:
             self.stage = text
             yield Event("stage", total_steps=self.total, text=text)
+
+    def _note(self, text: str, step: int = 0) -> Iterator[Event]:
+        if text and text not in self.noted:
+            self.noted.add(text)
+            yield Event("note", step, self.total, text=text)
 
     def _timed(self, event: Event) -> Event:
         self.total = event.total_steps or self.total
@@ -185,3 +194,13 @@ STAGES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Starting trainer|\*\*\*\*\* Running training", "training starts"),
     )
 )
+
+# Part of a log line that changes what is trained without ending the run -> what to say.
+NOTES: tuple[tuple[str, str], ...] = (
+    (
+        "FlashAttention-2 is not installed",
+        "flash-attn is not installed: the backend goes on with another attention",
+    ),
+)
+# transformers logs 0.0 where the loss is not a number.
+BROKEN = "the loss is 0 or not a number: if it stays so, stop and lower training.learning_rate"
