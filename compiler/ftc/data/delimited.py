@@ -38,7 +38,7 @@ def _delimiter(text: str) -> str:
 
 def _rows(source: Source, text: str, delimiter: str) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = [name.strip() for name in next(reader)]
+    header = [name.strip() for name in next((fields for fields in reader if fields), [])]
     _check_header(source.name, header)
     rows: list[tuple[int, dict[str, Any]]] = []
     rejected: list[Rejected] = []
@@ -61,7 +61,7 @@ def _rows(source: Source, text: str, delimiter: str) -> Table:
 
 def _check_header(name: str, header: list[str]) -> None:
     twice = sorted({column for column in header if header.count(column) > 1})
-    if twice or "" in header:
+    if twice or "" in header or not header:
         fault = f"names {twice[0]!r} twice" if twice else "has a column without a name"
         if all(len(column) < 40 for column in header) and nearest("instruction", header):
             fault += f": {', '.join(header)}"

@@ -85,7 +85,7 @@ def find(path: Path, name: str) -> Source:
         with source.open() as stream:
             head = stream.read(HEAD_BYTES)
         source = Source(path, name, source.suffix, packed, head)
-    if not head.strip():
+    if not head.removeprefix(codecs.BOM_UTF8).strip():
         raise FtcError(f"{name}: is empty", hint="give a file with at least one row")
     if not head.startswith(b"PAR1"):
         _refuse_binary(name, head)

@@ -127,7 +127,7 @@ def _catalogued(model: recipe.Model, missed: str) -> ModelFacts:
         meant = f"; did you mean {guess}?" if guess else ""
         source, shape = f"not looked up ({missed}), and not in the catalogue{meant}", None
     else:
-        source = f"catalogue ({row['source']}), since the model was not looked up: {missed}"
+        source = f"catalogue, since {missed}: {row['source']}"
         shape = architecture.shape(row, "catalogue")
     name = model.family or (row["family"] if row else "")
     return ModelFacts(

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ftc.data.hub import reachable
 from ftc.errors import FtcError
 
 FILES = (
@@ -36,6 +37,8 @@ def download(model_id: str, revision: str | None) -> tuple[Path | None, str]:
 
     FtcError when the hub says that there is no such model or revision.
     """
+    if not reachable():
+        return None, "the hub cannot be reached"
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     import huggingface_hub  # noqa: PLC0415 - costs start-up time, needed for downloads only
     from huggingface_hub import errors  # noqa: PLC0415 - the same
