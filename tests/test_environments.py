@@ -116,13 +116,25 @@ def test_what_a_killed_install_left_is_no_environment(toy):
 
 
 CHILD = """
-import json, sys
+import os, sys
 from ftc.backends.versions import Lock, Version
 from ftc.run import environments
 lock = Lock(sys.argv[1], 0.01)
 line = Version("toy", "1.0", ">=3.11", (sys.argv[2],), "toy", "toy", {"cpu": lock}, ("silent",))
-print(environments.made(line, "cpu", lambda label, done, total: None).path)
+die = sys.argv[3:]  # as kill -9 would, with pip left running
+step = lambda label, done, total: os._exit(9) if die and total > 1 else None
+print(environments.made(line, "cpu", step).path)
 """
+
+
+def test_an_install_waits_for_the_pip_of_one_that_was_killed(toy):
+    command = [sys.executable, "-c", CHILD, toy.locks["cpu"].pins, SHORT, "die"]
+    killed = subprocess.run(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert killed.returncode == 9
+    assert layout.folder(toy, "cpu").is_dir()
+    env = environments.made(toy, "cpu", quiet)
+    assert layout.marker(env.path)
+    subprocess.run([str(env.python), "-c", "import toy, torch, other"], check=True)
 
 
 def test_two_installs_at_once_make_one(toy):

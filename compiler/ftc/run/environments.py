@@ -113,7 +113,7 @@ def install(
 def made(line: Version, device: Device, progress: Progress, force: bool = False) -> Environment:
     """`install` for a line of the versions table, or for one that is not in it."""
     target = layout.environment(line, device)
-    with _only_one(target.path):
+    with _only_one(target.path, progress):
         if force or layout.marker(target.path) is None:
             _make(line, target, progress)
         elif line.plugin:
@@ -212,11 +212,19 @@ def _size(folder: Path) -> int:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Keeps a second `ftc backend install` of the same environment waiting; freed when we die."""
+def _only_one(folder: Path, progress: Progress) -> Iterator[None]:
+    """Keeps a second `ftc backend install` of the same environment waiting.
+
+    pip inherits the lock, so that one whose ftc was killed is waited for, too.
+    """
     import fcntl  # noqa: PLC0415 - not there on Windows, where listing must still work
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        os.set_inheritable(held.fileno(), True)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another install of it", 0, 1)
+            fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -62,7 +62,12 @@ def _run(command: list[str], log: Path, watch: Callable[[list[str]], None]) -> N
         print("$", *command, file=out, flush=True)
         new.seek(0, os.SEEK_END)
         process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=_clean()
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=_clean(),
+            close_fds=False,  # what the caller made inheritable: its lock
         )
         try:
             while process.poll() is None:
