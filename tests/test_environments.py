@@ -260,6 +260,15 @@ def test_a_missing_environment_names_the_command(tmp_path, monkeypatch):
     assert [each.environment for each in environments.listing()] == [None] * 6
 
 
+def test_environments_of_older_locks_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("FTC_CACHE", str(tmp_path))
+    assert environments.leftovers() == []
+    old = layout.root() / "axolotl-0.21.0-cpu-000000000000"
+    for path in (old, layout.folder(versions.find("axolotl"), "cpu"), layout.root() / "dev-1"):
+        path.mkdir(parents=True)
+    assert environments.leftovers() == [old]
+
+
 def test_every_lock_is_a_flat_list_of_exact_pins():
     files = {
         file for line in VERSIONS for lock in line.locks.values() for file in (lock.pins, lock.cuda)

@@ -26,6 +26,7 @@ __all__ = [
     "Environment",
     "doctor",
     "install",
+    "leftovers",
     "listing",
     "locate",
     "made",
@@ -76,6 +77,17 @@ def require(backend: str, version: str = "", device: Device | None = None) -> En
 def listing() -> list[Entry]:
     """Every supported version and device, installed or not, in the table's order."""
     return [_entry(line, device) for line in versions.VERSIONS for device in line.locks]
+
+
+def leftovers() -> list[Path]:
+    """Folders of environments that no lock file of this ftc makes any more; nothing uses them."""
+    used = {layout.folder(line, device) for line in versions.VERSIONS for device in line.locks}
+    return [
+        path
+        for backend in versions.BACKENDS
+        for path in sorted(layout.root().glob(f"{backend}-*"))
+        if path.is_dir() and path not in used
+    ]
 
 
 def _entry(line: Version, device: Device) -> Entry:

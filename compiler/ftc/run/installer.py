@@ -79,7 +79,7 @@ def _run(command: list[str], log: Path, watch: Callable[[list[str]], None]) -> N
         watch(new.readlines())
     if process.returncode != 0:
         raise FtcError(
-            f"{' '.join(command[1:4])} failed with exit code {process.returncode}: {_reason(log)}",
+            f"{' '.join(command[2:4])} failed with exit code {process.returncode}: {_reason(log)}",
             hint=f"the whole output: {log}",
             exit_code=4,
         )
