@@ -89,6 +89,19 @@ def test_system_turn_of_the_template_changes_no_token(tmp_path):
     assert facts.data.train.total == (len(counter.tokenizer.encode(bare)),)
 
 
+def test_white_space_that_the_template_takes_away(tmp_path):
+    rows = [{"instruction": " a ", "output": "\nb", "system": " s "}]
+    _, dataset = gathered(tmp_path, rows, "llama3", eval=0)
+    assert [turn.content for turn in dataset.train[0].messages] == ["s", "a", "b"]
+    _, kept = gathered(tmp_path, rows, "chatml", eval=0)
+    assert [turn.content for turn in kept.train[0].messages] == [" s ", " a ", "\nb"]
+    assert kept.train[0].id == dataset.train[0].id
+    pairs = [{"prompt": " a", "chosen": "b ", "rejected": "c "}]
+    _, dataset = gathered(tmp_path, pairs, "llama3", "dpo", eval=0)
+    (row,) = dataset.train
+    assert (row.messages[0].content, row.chosen.content, row.rejected.content) == ("a", "b", "c")
+
+
 def test_same_rows_give_the_same_facts(tmp_path):
     rows = [{"instruction": str(i), "output": "b"} for i in range(30)]
     first, _ = gathered(tmp_path, rows)

@@ -4,7 +4,7 @@ import pytest
 import small_models
 
 from ftc.data.example import Message
-from ftc.facts.template import CHATML, TemplateFault, render, system_turn
+from ftc.facts.template import CHATML, TemplateFault, render, system_turn, trims
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 CHAT = [Message("user", "hi"), Message("assistant", "<b>yo</b>")]
@@ -93,6 +93,12 @@ def test_system_turn(name):
     row = small_models.FAMILIES[name]
     found = system_turn(small_models.template_of(name), SPECIAL)
     assert found == (row["injects"], row["system"])
+
+
+@pytest.mark.parametrize("name", small_models.FAMILIES)
+def test_trimmed_roles(name):
+    row = small_models.FAMILIES[name]
+    assert list(trims(small_models.template_of(name), SPECIAL)) == row["trims"]
 
 
 def test_injected_system_turn_renders_the_same_when_it_is_given():

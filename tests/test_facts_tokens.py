@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftc import recipe
+from ftc.backends import llamafactory_data
 from ftc.data import chunks
 from ftc.data.example import Example, Message
 from ftc.errors import FtcError
@@ -106,7 +107,7 @@ def test_prompt_is_what_stands_before_the_answer(tmp_path):
         count = tokens.counter(facts(tmp_path / family, family))
         found = count.lengths([chat(*CHAT[:2])], "sft")
         answer = len(count.tokenizer.encode(CHAT[1].content, add_special_tokens=False))
-        assert answer - 3 <= found.answer[0] <= answer + 9, family
+        assert answer - 3 <= found.answer[0] <= answer + 9 + count.think, family
 
 
 def test_without_a_tokenizer_lengths_are_estimated(tmp_path):
@@ -205,3 +206,38 @@ def _own(text, special, messages, tools, prompt):
         )
     except template.TemplateFault:
         return None
+
+
+@pytest.mark.backend
+def test_llamafactory_finds_no_row_longer(tmp_path):
+    """Where its template differs from the model's own, a row must still fit into cutoff_len."""
+    requests, own = [], []
+    for name in small_models.FAMILIES:
+        known = facts(tmp_path / name, name)
+        count = tokens.counter(known)
+        head, trims = known.tokenizer.default_system, known.tokenizer.trims
+        for messages in (CHAT[:2], CHAT, SYSTEM[:3], SYSTEM):
+            if messages[0].role == "system" and not known.tokenizer.system_turns:
+                continue
+            if head and messages[0].role != "system":
+                messages = (Message("system", head), *messages)
+            messages = [
+                Message(turn.role, turn.content.strip() if turn.role in trims else turn.content)
+                for turn in messages
+            ]
+            own.append(count.lengths([chat(*messages)], "sft").total[0])
+            requests.append(
+                {
+                    "folder": str(tmp_path / name),
+                    "template": llamafactory_data.TEMPLATES[name].name,
+                    "messages": plain(messages),
+                }
+            )
+    (tmp_path / "requests.json").write_text(json.dumps(requests))
+    oracle = Path(__file__).with_name("llamafactory_oracle.py")
+    files = [str(tmp_path / name) for name in ("requests.json", "answers.json")]
+    python = environments.require("llamafactory").python
+    subprocess.run([python, oracle, *files], check=True, capture_output=True)
+    theirs = json.loads((tmp_path / "answers.json").read_text())
+    assert len(theirs) == len(own)
+    assert [r for r, a, b in zip(requests, theirs, own, strict=True) if a > b] == []

@@ -12,7 +12,7 @@ from ftc import recipe
 from ftc.data import identity, split
 from ftc.data.example import Dataset, Example, Rejected
 from ftc.data.layouts import SAME_PAIR
-from ftc.data.load import load, with_system
+from ftc.data.load import load, trimmed, with_system
 from ftc.data.turns import EMPTY_ANSWER
 from ftc.facts import hardware, model, remembered, tokens
 from ftc.facts.records import DataFacts, Facts, Lengths
@@ -32,13 +32,15 @@ def gather(
     """Look everything up; relative paths are relative to `folder`, that of the recipe.
 
     `backends` are (name, version) pairs; `progress` hears of rows counted. A chat template's own
-    system turn becomes an explicit one in each row without, so that both tools read the same.
+    system turn becomes an explicit one in each row without, and white space that it takes away
+    around contents is taken away from the rows, so that both tools read the same.
     Rows that the template refuses are rejected; when it refuses all, that is an FtcError.
     """
     hardware_facts = hardware.gather(recipe.hardware)
     dataset = load(recipe.data, recipe.stage, folder, seed, offline=offline)
     model_facts = model.gather(recipe.model, folder, offline)
     if model_facts.tokenizer is not None:
+        dataset = trimmed(dataset, model_facts.tokenizer.trims)
         dataset = with_system(dataset, model_facts.tokenizer.default_system)
     counter = tokens.counter(model_facts)
     try:
@@ -104,7 +106,7 @@ def _lengths(
         return tokens.estimate(rows, stage)
     heard = (lambda done: progress(part, done, len(rows))) if progress else None
     known = counter.facts
-    special = json.dumps([known.bos, known.eos, known.pad, known.adds_bos])
+    special = json.dumps([known.bos, known.eos, known.pad, known.adds_bos, counter.think])
     decides = (known.sha256, counter.template, special, stage, identity.digest(rows))
     return remembered.lengths(decides, len(rows), lambda: counter.lengths(rows, stage, heard))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ftc.data.example import Role
 from ftc.memory.shape import Shape
 
 
@@ -35,6 +36,7 @@ class TokenizerFacts:
     sha256: str  # of tokenizer.json
     default_system: str = ""  # system turn that the template adds to a chat without one
     system_turns: bool = True  # whether the template accepts a system turn
+    trims: tuple[Role, ...] = ()  # roles whose contents the template strips of white space
 
 
 @dataclass(frozen=True)

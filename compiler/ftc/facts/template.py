@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from ftc.data.example import Message
+from ftc.data.example import Message, Role
 
 STEPS = 300_000  # loop rounds and calls of one rendering; a long chat takes some thousands
 TEXT = 20_000_000  # characters of one text
@@ -184,6 +184,25 @@ def system_turn(text: str, special: dict[str, str]) -> tuple[str, bool]:
     except TemplateFault:
         return "", True
     return (found, True) if same else ("", True)
+
+
+def trims(text: str, special: dict[str, str]) -> tuple[Role, ...]:
+    """The roles around whose contents the template takes white space away, found by rendering."""
+    bare: tuple[Message, ...] = (Message("user", "a"), Message("assistant", "b"))
+    roles: tuple[Role, ...] = ("system", "user", "assistant")
+    found: list[Role] = []
+    for role in roles:
+        chat = (Message("system", "s"), *bare, *bare) if role == "system" else (*bare, *bare)
+        padded = [
+            Message(turn.role, f" \n{turn.content} \n") if turn.role == role else turn
+            for turn in chat
+        ]
+        try:
+            if text and render(text, chat, special) == render(text, padded, special):
+                found.append(role)
+        except TemplateFault:
+            continue
+    return tuple(found)
 
 
 @lru_cache(maxsize=16)

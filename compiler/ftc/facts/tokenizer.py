@@ -38,7 +38,8 @@ def read(folder: Path) -> TokenizerFacts | None:
     tokenizer = load(path)
     bos, eos, pad = (_token(special.get(f"{kind}_token")) for kind in ("bos", "eos", "pad"))
     chat = chat_template(folder, config)
-    injected, accepts = template.system_turn(chat, variables(bos, eos, pad))
+    special_tokens = variables(bos, eos, pad)
+    injected, accepts = template.system_turn(chat, special_tokens)
     return TokenizerFacts(
         bos=bos,
         eos=eos,
@@ -49,6 +50,7 @@ def read(folder: Path) -> TokenizerFacts | None:
         sha256=sha256(path.read_bytes()).hexdigest(),
         default_system=injected,
         system_turns=accepts,
+        trims=template.trims(chat, special_tokens),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
@@ -18,6 +18,7 @@ BYTES_PER_TOKEN = 3.5
 """UTF-8 bytes a token when there is no tokenizer: a judgment. English prose has about 4 (OpenAI's
 rule of thumb), code and other languages fewer; a length that is too high only costs memory. On
 English scripts the estimate is 9 % above the count of SmolLM2's tokenizer."""
+THINK = "<think>\n\n</think>\n\n"  # LLaMA-Factory 0.9.5, data/template.py, ReasoningTemplate
 TURN_TOKENS = 5  # control tokens a turn in the ChatML, Llama 3 and Gemma templates
 Progress = Callable[[int], None]
 
@@ -35,11 +36,17 @@ class RowRefused(FtcError):
 
 @dataclass(frozen=True)
 class Counter:
-    """Counts with `tokenizer` and `template`; `facts` gives the special tokens."""
+    """Counts with `tokenizer` and `template`; `facts` gives the special tokens.
+
+    `think` is what an empty think block takes, 0 for families without one. LLaMA-Factory writes
+    one before every answer, the models' own templates before the last or none: a length holds
+    one for each, so that neither tool finds a row longer than ftc did.
+    """
 
     tokenizer: Tokenizer
     template: str
     facts: TokenizerFacts
+    think: int = 0
 
     def lengths(
         self, examples: Sequence[Example], stage: recipe.Stage, progress: Progress | None = None
@@ -53,11 +60,9 @@ class Counter:
                 total += [count + self._extra() for count in self._counts(e.text for e in part)]
                 prompt += [0] * len(part)
             else:
-                rendered = [self._rendered(example) for example in part]
-                prompt += self._counts(texts[0] for texts in rendered)
-                longest = self._counts(texts[1] for texts in rendered)
-                second = self._counts(texts[2] for texts in rendered)
-                total += map(max, longest, second)
+                for before, *answered in self._chat_counts(part):
+                    prompt.append(before)
+                    total.append(max(answered))
             if progress:
                 progress(len(total))
         prompt = list(map(min, prompt, total))
@@ -72,6 +77,23 @@ class Counter:
         """Where each token of a text starts, in characters."""
         return [start for start, _ in self.tokenizer.encode(text, add_special_tokens=False).offsets]
 
+    def _chat_counts(self, examples: Sequence[Example]) -> Iterator[list[int]]:
+        """Per row the tokens of the prompt, and those of prompt and answer for each answer."""
+        rendered = [self._rendered(example) for example in examples]
+        counts = iter(self._counts(text for texts in rendered for text in texts))
+        for example, texts in zip(examples, rendered, strict=True):
+            yield [
+                next(counts) + self._thought(example, text, answered=place > 0)
+                for place, text in enumerate(texts)
+            ]
+
+    def _thought(self, example: Example, text: str, *, answered: bool) -> int:
+        """Tokens of the empty think blocks that the text lacks, one for each answer."""
+        if not self.think:
+            return 0
+        answers = sum(message.role == "assistant" for message in asked(example)) + answered
+        return self.think * max(answers - text.count("</think>"), 0)
+
     def _extra(self) -> int:
         return 1 + self.facts.adds_bos
 
@@ -79,14 +101,14 @@ class Counter:
         encoded = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(row) for row in encoded]
 
-    def _rendered(self, example: Example) -> tuple[str, str, str]:
-        """(prompt, whole, other whole): the last is "" but for preference pairs."""
+    def _rendered(self, example: Example) -> tuple[str, ...]:
+        """The prompt, then prompt and answer: once, or for chosen and for rejected."""
         messages, answers = asked(example), answers_of(example)
         prompt = self._chat(example, messages, prompt=True)
         whole = [self._chat(example, [*messages, answer]) for answer in answers]
         if not whole[0].startswith(prompt):  # the start of an answer holds more than the answer
             prompt = self._chat(example, messages)
-        return prompt, whole[0], whole[1] if len(whole) > 1 else ""
+        return prompt, *whole
 
     def _chat(self, example: Example, messages: Sequence[Message], prompt: bool = False) -> str:
         special = tokenizer.variables(self.facts.bos, self.facts.eos, self.facts.pad)
@@ -113,7 +135,10 @@ def counter(model: ModelFacts) -> Counter | None:
     loaded = tokenizer.load(model.folder / "tokenizer.json")
     loaded.no_truncation()
     loaded.no_padding()
-    return Counter(loaded, model.tokenizer.chat_template or template.CHATML, model.tokenizer)
+    reasons = model.family is not None and model.family.reasoning
+    think = len(loaded.encode(THINK, add_special_tokens=False)) if reasons else 0
+    chat = model.tokenizer.chat_template or template.CHATML
+    return Counter(loaded, chat, model.tokenizer, think)
 
 
 def estimate(examples: Sequence[Example], stage: recipe.Stage) -> Lengths:
