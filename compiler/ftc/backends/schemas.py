@@ -21,6 +21,7 @@ Shape = Mapping[str, Any]
 Problem = tuple[str, str, str]
 
 FOLDER = Path(__file__).with_name("schemas")
+UNKNOWN = "is no key of this version"
 MOST_VALUES = 12
 OWN_PLUGINS = ("FtcPlugin",)
 _NAMES = {
@@ -118,7 +119,7 @@ def _unknown(root: Shape, native: Mapping[str, Any]) -> Iterator[Problem]:
         if key in known:
             yield from _below(root, [known[key]], value, key)
         elif owners := _owners(root, key):
-            yield key, f"is a key of {owners[0]}, which `plugins` does not name", "plugins"
+            yield key, f"{UNKNOWN} unless `plugins` names {owners[0]}", ""
         elif not root.get("x-open"):
             yield _no_key(key, key, known)
 
@@ -129,7 +130,7 @@ def _owners(root: Shape, key: str) -> list[str]:
 
 
 def _no_key(path: str, key: str, known: Mapping[str, Any]) -> Problem:
-    return path, "is no key of this version", nearest(str(key), known)
+    return path, UNKNOWN, nearest(str(key), known)
 
 
 def _below(root: Shape, shapes: Sequence[Shape], value: Any, path: str) -> Iterator[Problem]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftc.backends.schemas import Problem, problems
+from ftc.backends.schemas import UNKNOWN, Problem, problems
 from ftc.backends.versions import VERSIONS
 from ftc.rules.case import Case, Fault
 from ftc.rules.native_data import where
 
-UNKNOWN = "is no key of this version"
 SUPPORTED = frozenset((entry.backend, entry.version) for entry in VERSIONS)
 
 
@@ -23,7 +22,7 @@ def native_unknown_key(case: Case) -> Iterator[Fault]:
     3 epochs in place of 5e-5 for 9); axolotl#1614.
     """
     for backend, (path, message, nearest) in _problems(case):
-        if message == UNKNOWN:
+        if message.startswith(UNKNOWN):
             version = case.version(backend)
             remedy = f"did you mean {nearest}?" if nearest else "remove the key"
             text = f"{path} {message.replace('this version', f'{backend} {version}')}"
@@ -39,7 +38,7 @@ def native_wrong_value(case: Case) -> Iterator[Fault]:
     Source: LLaMA-Factory#4811; transformers `HfArgumentParser.parse_dict`; both tools' schemas.
     """
     for backend, (path, message, nearest) in _problems(case):
-        if message != UNKNOWN:
+        if not message.startswith(UNKNOWN):
             remedy = f"did you mean {nearest}?" if nearest else "write it as the schema says"
             yield Fault(where(backend, path), f"{path}: {message}", remedy)
 
