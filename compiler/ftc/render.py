@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,22 +89,12 @@ def render(template: str, own: Path | None = None, /, **values: Any) -> str:
 
     FtcError when the template is missing, broken, or asks for a value that there is not.
     """
-    folders = [*([own] if own else []), folder("templates")]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters |= {"yaml": yaml_value, "json": json_value, "note": note, "cell": cell}
     try:
-        return environment.get_template(template).render(**values)
+        return _environment(own).get_template(template).render(**values)
     except jinja2.TemplateNotFound as error:
         raise FtcError(
             f"template {error.name} is missing",
-            hint=f"looked in {', '.join(str(place) for place in folders)}",
+            hint=f"looked in {', '.join(str(place) for place in _folders(own))}",
         ) from error
     except jinja2.TemplateSyntaxError as error:
         raise FtcError(
@@ -115,3 +106,21 @@ def render(template: str, own: Path | None = None, /, **values: Any) -> str:
             f"template {template}: {error.message}",
             hint="see the shipped template of that name for the values it is given",
         ) from error
+
+
+def _folders(own: Path | None) -> list[Path]:
+    return [*([own] if own else []), folder("templates")]
+
+
+@cache
+def _environment(own: Path | None) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_folders(own)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {"yaml": yaml_value, "json": json_value, "note": note, "cell": cell}
+    return environment

@@ -9,7 +9,8 @@ from ftc.plan import Plan
 
 # Families whose template knows think blocks; those that do not ask `enable_thinking` ignore it.
 REASONING = ("qwen3", "qwen3-2507", "smollm3", "deepseek-r1")
-_FILE = {"ds_type": "json", "split": "train"}
+FEW_ROWS = 5000
+_FILE = {"split": "train"}
 _CHAT = {
     "type": "chat_template",
     "field_messages": "messages",
@@ -84,6 +85,12 @@ DATA: tuple[Key, ...] = (
     ),
     fixed("val_set_size", 0.0, "ftc split the rows already"),
     fixed("dataset_prepared_path", "prepared", "inside the run folder: a cache of no other data"),
+    fixed(
+        "dataset_num_proc",
+        0,
+        "few rows: a process more, even the first, would cost more than it saves",
+        when=lambda plan, version: plan.train_rows < FEW_ROWS,
+    ),
     fixed("chat_template", "tokenizer_default", "the model's own template", when=_chat),
     Key(("chat_template_kwargs",), ("thinking",), _write_thinking, _read_thinking),
     Key(

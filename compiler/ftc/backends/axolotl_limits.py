@@ -79,6 +79,13 @@ LIMITS: tuple[Limit, ...] = (
         "training.packing = false",
     ),
     Limit(
+        "micro_batch",
+        "error",
+        lambda plan, version: plan.stage == "kto" and plan.micro_batch == 1,
+        "refuses KTO with one row a card: the KL term needs another row beside it",
+        "training.micro_batch = 2",
+    ),
+    Limit(
         "stage",
         "error",
         lambda plan, version: plan.has_tools and plan.stage in PREFERENCE,

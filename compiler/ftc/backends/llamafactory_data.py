@@ -40,7 +40,7 @@ TEMPLATES: dict[str, Template] = {
         "qwen3",
         tools=True,
         reasoning=True,
-        differs="puts a think block before every answer of a chat, the model's own template "
+        differs="puts a masked think block before every answer of a chat, the model's own template "
         "only before the last",
     ),
     "qwen3-2507": Template("qwen3", tools=True, reasoning=True),
@@ -53,7 +53,12 @@ TEMPLATES: dict[str, Template] = {
         "every system turn",
     ),
     "llama2": Template("llama2"),
-    "mistral": Template("mistral", tools=True),
+    "mistral": Template(
+        "mistral",
+        tools=True,
+        differs="puts the system turn before the first user turn, the model's own template before "
+        "the last one, and only when no answer follows",
+    ),
     "gemma": Template("gemma"),
     "phi3": Template("phi"),
     "phi4": Template("phi4"),
