@@ -206,6 +206,12 @@ def test_pretraining_counts_pieces():
     assert it.train_rows >= 10 * 10000 / 2048
 
 
+def test_pretraining_without_a_tokenizer_splits_nothing():
+    text = 'name = "x"\nmodel = "a/b"\nstage = "pretrain"\n[data]\npath = "x"\n'
+    data = {"train": lengths(10, 10000, exact=False), "eval": lengths(0)}
+    assert resolve(parse(text, "r"), facts(data=data), shipped()).train_rows == 10
+
+
 @given(
     rows=st.integers(1, 3000),
     total=st.integers(8, 4000),

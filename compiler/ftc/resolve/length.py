@@ -21,7 +21,7 @@ def settle(sheet: Sheet) -> None:
     sheet.settle("packing")
     sheet.settle("train_on_prompt")
     length, data = sheet.values["max_length"], sheet.facts.data
-    if sheet.recipe.stage == "pretrain":
+    if sheet.recipe.stage == "pretrain" and data.train.exact:
         train = sum(pieces(total, length) for total in data.train.total)
         held = sum(pieces(total, length) for total in data.eval.total)
         text = f"documents, split at {length} tokens"

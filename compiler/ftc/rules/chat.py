@@ -111,3 +111,17 @@ def system_default(case: Case) -> Iterator[Fault]:
 
 def _emits(template: str, token: str, eos: str) -> bool:
     return token in template or (token == eos and "eos_token" in template)
+
+
+def tools_not_in_template(case: Case) -> Iterator[Fault]:
+    """The rows call tools, and the model's chat template knows none.
+
+    Axolotl renders with that template, which leaves tools and calls out without a word: the model
+    would learn to answer as if it had called something.
+
+    Source: run: SmolLM2's template with tool rows, under the template rules of transformers 5.
+    """
+    tokenizer = case.facts.model.tokenizer
+    if case.plan.has_tools and tokenizer is not None and "tools" not in tokenizer.chat_template:
+        text = "the rows hold tools and calls; the model's chat template leaves them out"
+        yield Fault("model.id", text, "take a model whose chat template knows tools, or other rows")

@@ -20,8 +20,8 @@ def vram_budget(case: Case) -> Iterator[Fault]:
     """The run needs more memory than the budget.
 
     The need is that of the closed formula: weights, adapter, gradients, optimizer, activations,
-    logits, the CUDA context and some slack. On rows that were measured by others its median error
-    is 1.3 %; docs/memory.md says where it fails.
+    logits, the CUDA context and some slack. docs/memory.md says how far it was off on runs that
+    others measured, and where it fails.
 
     Source: the memory formula; axolotl#848, LLaMA-Factory#3825.
     """
