@@ -222,6 +222,13 @@ def test_no_more_cards_are_visible_than_planned(given, cards):
     assert launch.variables("axolotl", PLAN, environment)["CUDA_VISIBLE_DEVICES"] == cards
 
 
+def test_a_space_in_the_environments_path_is_refused_where_it_breaks():
+    python = Path("/my envs/bin/python")
+    assert launch.command("llamafactory", python, "c.yaml", PLAN | {"gpus": 1})[0] == str(python)
+    with pytest.raises(FtcError, match="path with a space"):
+        launch.command("llamafactory", python, "c.yaml", PLAN)
+
+
 def test_too_few_visible_cards_are_refused():
     with pytest.raises(FtcError, match="names 1 cards, the recipe plans 2"):
         launch.variables("axolotl", PLAN, {"CUDA_VISIBLE_DEVICES": "0"})

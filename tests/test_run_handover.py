@@ -362,6 +362,24 @@ def test_a_broken_build_folder_is_refused(tmp_path, tool, name, content, said):
     assert caught.value.exit_code == 2
 
 
+def test_a_run_cut_short_while_it_was_copied_can_be_resumed(tmp_path, tool):
+    made = build(tmp_path / "build" / "demo", hang_at=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(made, tool, stop_at=1)
+    stopped = tmp_path / "my runs" / "demo"
+    (stopped / "llamafactory.json").write_text('{"fake": {}}')
+    for name in ("train.jsonl", "plan.json"):
+        (stopped / name).unlink()
+    assert run(made, tool, resume=True).state == "finished"
+    assert (stopped / "train.jsonl").samefile(made / "train.jsonl")
+
+
+def test_runs_that_is_a_file_is_refused(tmp_path, tool):
+    (tmp_path / "my runs").write_text("")
+    with pytest.raises(FtcError, match="cannot be made: Not a directory"):
+        run(build(tmp_path / "build" / "demo"), tool)
+
+
 def test_records_are_whole_or_refused(tmp_path):
     with pytest.raises(FtcError, match="is not a run folder"):
         record.read(tmp_path)

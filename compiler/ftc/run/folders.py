@@ -35,12 +35,12 @@ def fresh(runs: Path, name: str) -> Path:
         folder = (runs / (name if number == 1 else f"{name}-{number}")).absolute()
         try:
             folder.mkdir(parents=True)
-        except FileExistsError as error:
-            if runs.exists() and not runs.is_dir():
-                raise FtcError(f"{runs}: is not a folder") from error
+        except FileExistsError:
             number += 1
         except OSError as error:
-            raise FtcError(f"{folder}: cannot be made: {error.strerror}") from error
+            raise FtcError(
+                f"{folder}: cannot be made: {error.strerror}", hint="choose another place for runs"
+            ) from error
         else:
             return folder
 
@@ -100,6 +100,8 @@ def claimed(folder: Path) -> Iterator[None]:
             raise FtcError(
                 f"{folder}: another ftc works in this run folder", hint="wait until it is done"
             ) from error
+        except OSError:  # a network file system without locks: the record still guards
+            pass
         yield
     finally:
         os.close(handle)

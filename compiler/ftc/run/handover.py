@@ -70,7 +70,7 @@ def run(
     else:
         folder = folders.fresh(runs, build.absolute().name)
     with folders.claimed(folder), process.terminations():
-        ready = _resumed(folder, on_event) if resume else _begun(folder, job)
+        ready = _resumed(folder, job, on_event) if resume else _begun(folder, job)
         return _attempt(ready, job, on_event)
 
 
@@ -125,19 +125,25 @@ def _begun(folder: Path, job: _Job) -> Record:
         started=_now(),
         max_steps=int(job.plan["max_steps"]),
     )
-    record.write(begun)
+    return _filled(record.write(begun), job)
+
+
+def _filled(now: Record, job: _Job) -> Record:
+    """The same record, once every file of the build lies in the run folder."""
+    missing = [name for name in job.hashes if not (now.folder / name).exists()]
     try:
-        folders.fill(folder, job.build, job.hashes)
+        folders.fill(now.folder, job.build, missing)
     except OSError as error:
-        record.write(replace(begun, state="failed", ended=_now(), reason=str(error)))
+        record.write(replace(now, state="failed", ended=_now(), reason=str(error)))
         raise FtcError(
-            f"{error.filename or folder}: cannot be copied into the run folder: {error.strerror}",
+            f"{error.filename or now.folder}: cannot be copied into the run folder: "
+            f"{error.strerror}",
             hint="make room, or choose another place for runs",
         ) from error
-    return begun
+    return now
 
 
-def _resumed(folder: Path, on_event: OnEvent) -> Record:
+def _resumed(folder: Path, job: _Job, on_event: OnEvent) -> Record:
     """The old record, running again, with the checkpoint to go on from as its parent."""
     old = record.read(folder)
     last, halves = folders.set_aside(folder, old.attempts)
@@ -147,7 +153,8 @@ def _resumed(folder: Path, on_event: OnEvent) -> Record:
     on_event(Event("note", results.step_of(last) if last else 0, old.max_steps, text=text))
     parent = f"{results.OUTPUT}/{last.name}" if last else ""
     again = replace(old, state="running", ended="", reason="", parent=parent)
-    return record.write(replace(again, ftc=process.current(), tool=Process(0, "")))
+    again = replace(again, ftc=process.current(), tool=Process(0, ""))
+    return _filled(record.write(again), job)
 
 
 def _attempt(ready: Record, job: _Job, on_event: OnEvent) -> Record:

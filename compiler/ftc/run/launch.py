@@ -86,6 +86,11 @@ def command(backend: str, python: Path, config: str, plan: Mapping[str, Any]) ->
     from a file in the user's home. DeepSpeed and several cards need torchrun.
     """
     if backend == "llamafactory":
+        if distributed(plan) and re.search(r"\s", str(python)):
+            raise FtcError(
+                f"{python}: LLaMA-Factory cannot start torchrun from a path with a space",
+                hint="set FTC_CACHE to a folder without spaces and install the environment there",
+            )
         return (str(python), "-m", "llamafactory.cli", "train", config)
     axolotl = (str(python), "-m", "axolotl.cli.main", "train", config, "--launcher")
     if not distributed(plan):
