@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import tomllib
 from pathlib import Path
 
@@ -232,3 +233,21 @@ def test_a_space_in_the_environments_path_is_refused_where_it_breaks():
 def test_too_few_visible_cards_are_refused():
     with pytest.raises(FtcError, match="names 1 cards, the recipe plans 2"):
         launch.variables("axolotl", PLAN, {"CUDA_VISIBLE_DEVICES": "0"})
+
+
+def test_the_page_lists_every_known_error():
+    rows = [f"| {one.name} | {one.what} | {one.remedy} |" for one in sorted_known()]
+    table = "\n".join(["| name | what it is | what to change |", "|---|---|---|", *rows])
+    page = Path(__file__).parents[1] / "docs" / "running.md"
+    text = page.read_text()
+    start, end = "<!-- known errors -->\n", "\n<!-- end -->"
+    before, _, rest = text.partition(start)
+    wanted = before + start + table + end + rest.partition(end.strip())[2]
+    if os.environ.get("FTC_UPDATE_GOLDEN"):
+        page.write_text(wanted)
+    assert page.read_text() == wanted, "refresh it with FTC_UPDATE_GOLDEN=1"
+
+
+def sorted_known():
+    every = [*known.KNOWN, known.NO_MEMORY, known.NOT_A_NUMBER]
+    return sorted(every, key=lambda one: one.name)

@@ -242,6 +242,21 @@ def test_ending_ftc_ends_the_backend(tmp_path, tool, number):
     assert process.members(ended.tool.pid, ended.folder) == []
 
 
+def test_a_second_ctrl_c_does_not_wait_for_a_deaf_backend(tmp_path, tool):
+    made, runs = build(tmp_path / "build" / "demo", hang_at=3, deaf=["SIGINT"]), tmp_path / "runs"
+    with start_apart(made, runs, tool) as ftc:
+        while ftc.stdout.readline() != "step 3 \n":
+            assert ftc.poll() is None
+        ftc.send_signal(signal.SIGINT)
+        time.sleep(1)
+        assert ftc.poll() is None
+        ftc.send_signal(signal.SIGINT)
+        ftc.communicate(timeout=process.GRACE[0][1] - 5)
+    ended = record.read(runs / "demo")
+    assert ended.state == "interrupted"
+    assert not process.alive(ended.tool)
+
+
 def test_a_killed_ftc_is_noticed_and_its_living_backend_protected(tmp_path, tool):
     made, runs = build(tmp_path / "build" / "demo", hang_at=3), tmp_path / "runs"
     with start_apart(made, runs, tool) as ftc:
