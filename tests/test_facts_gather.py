@@ -111,7 +111,8 @@ def test_same_rows_give_the_same_facts(tmp_path):
     assert other.data.sha256 != first.data.sha256
 
 
-def test_progress(tmp_path):
+def test_progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("FTC_CACHE", str(tmp_path / "cache"))
     heard = []
     rows = [{"instruction": str(i), "output": "b"} for i in range(30)]
     gathered(tmp_path, rows, progress=lambda *news: heard.append(news), eval=0.1)
@@ -138,7 +139,7 @@ def test_template_that_refuses_all_rows(tmp_path):
 def test_lengths_of_many_rows_are_remembered(tmp_path, monkeypatch):
     monkeypatch.setenv("FTC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(remembered, "KEPT", 2)
-    rows = [{"instruction": str(i), "output": "b" * (i % 7 + 1)} for i in range(remembered.WORTH)]
+    rows = [{"instruction": str(i), "output": "b" * (i % 7 + 1)} for i in range(2000)]
     heard = []
     first, _ = gathered(tmp_path, rows, eval=0, progress=lambda *news: heard.append(news))
     assert [done for _, done, _ in heard] == [1000, 2000]
@@ -157,8 +158,8 @@ def test_lengths_of_many_rows_are_remembered(tmp_path, monkeypatch):
 def test_lengths_are_counted_where_nothing_can_be_remembered(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file, no folder")
     monkeypatch.setenv("FTC_CACHE", str(tmp_path / "cache"))
-    rows = [{"instruction": str(i), "output": "b"} for i in range(remembered.WORTH)]
-    assert len(gathered(tmp_path, rows, eval=0)[0].data.train.total) == remembered.WORTH
+    rows = [{"instruction": str(i), "output": "b"} for i in range(2000)]
+    assert len(gathered(tmp_path, rows, eval=0)[0].data.train.total) == 2000
 
 
 def run(code, folder, **environment):

@@ -57,6 +57,10 @@ def overridden(config: Native, overrides: Native) -> tuple[dict[str, Any], list[
     return base.overridden(NAME, config, overrides)
 
 
+# The C parser of libyaml, where PyYAML was built with it: ten times as fast, as safe.
+SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def artifacts(
     plan: Plan, config: Native, version: str, templates: Path | None = None
 ) -> dict[str, str]:
@@ -73,6 +77,6 @@ def artifacts(
 
 def _parse(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=SAFE)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error

@@ -106,7 +106,7 @@ def _lengths(
         return tokens.estimate(rows, stage)
     heard = (lambda done: progress(part, done, len(rows))) if progress else None
     known = counter.facts
-    special = json.dumps([known.bos, known.eos, known.pad, known.adds_bos, counter.think])
+    special = json.dumps([known.bos, known.eos, known.pad, known.adds_bos, counter.reasoning])
     decides = (known.sha256, counter.template, special, stage, identity.digest(rows))
     return remembered.lengths(decides, len(rows), lambda: counter.lengths(rows, stage, heard))
 

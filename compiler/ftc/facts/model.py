@@ -93,25 +93,16 @@ def _read(model: recipe.Model, folder: Path, model_id: str, source: str) -> Mode
         source=source + _remark(shape),
         shape=shape,
         tokenizer=tokens,
-        family=_family(model, shape, tokens, folder),
+        family=_family(model, shape, tokens),
         linear_modules=architecture.modules(shape.model_type),
     )
 
 
-def _family(
-    model: recipe.Model, shape: Shape, tokens: TokenizerFacts | None, folder: Path
-) -> Family | None:
+def _family(model: recipe.Model, shape: Shape, tokens: TokenizerFacts | None) -> Family | None:
     if model.family:
         return family.named(model.family)
-    template = tokens.chat_template if tokens else ""
-    return family.recognise(
-        template, _specials(folder) if tokens else (), shape.model_type, model.id
-    )
-
-
-def _specials(folder: Path) -> list[str]:
-    added = tokenizer.load(folder / "tokenizer.json").get_added_tokens_decoder()
-    return [token.content for token in added.values()]
+    template, added = (tokens.chat_template, tokens.added) if tokens else ("", ())
+    return family.recognise(template, added, shape.model_type, model.id)
 
 
 def _remark(shape: Shape) -> str:

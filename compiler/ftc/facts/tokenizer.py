@@ -11,7 +11,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ftc.errors import FtcError
-from ftc.facts import template
+from ftc.facts import remembered, template
 from ftc.facts.records import TokenizerFacts
 
 
@@ -35,23 +35,40 @@ def read(folder: Path) -> TokenizerFacts | None:
         return None
     config = read_json(folder / "tokenizer_config.json")
     special = {**read_json(folder / "special_tokens_map.json"), **config}
-    tokenizer = load(path)
+    digest = sha256(path.read_bytes()).hexdigest()
     bos, eos, pad = (_token(special.get(f"{kind}_token")) for kind in ("bos", "eos", "pad"))
     chat = chat_template(folder, config)
     special_tokens = variables(bos, eos, pad)
     injected, accepts = template.system_turn(chat, special_tokens)
+    vocabulary, first, added = remembered.remember(
+        "tokenizers", (digest,), lambda: _told(path), _tell
+    )
     return TokenizerFacts(
         bos=bos,
         eos=eos,
         pad=pad,
         chat_template=chat,
-        adds_bos=bool(bos) and tokenizer.encode("").tokens[:1] == [bos],
-        vocabulary=tokenizer.get_vocab_size(with_added_tokens=True),
-        sha256=sha256(path.read_bytes()).hexdigest(),
+        adds_bos=bool(bos) and first == bos,
+        vocabulary=vocabulary,
+        added=added,
+        sha256=digest,
         default_system=injected,
         system_turns=accepts,
         trims=template.trims(chat, special_tokens),
     )
+
+
+def _told(path: Path) -> Any:
+    """Size of the vocabulary, the token that every text starts with or "", and added tokens."""
+    tokenizer = load(path)
+    first = tokenizer.encode("").tokens[:1]
+    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    return [tokenizer.get_vocab_size(with_added_tokens=True), *(first or [""]), added]
+
+
+def _tell(value: Any) -> tuple[int, str, tuple[str, ...]]:
+    vocabulary, first, added = value
+    return int(vocabulary), str(first), tuple(map(str, added))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from tokenizers import Tokenizer
 
@@ -36,17 +38,34 @@ class RowRefused(FtcError):
 
 @dataclass(frozen=True)
 class Counter:
-    """Counts with `tokenizer` and `template`; `facts` gives the special tokens.
+    """Counts with the tokenizer at `path` and `template`; `facts` gives the special tokens.
 
-    `think` is what an empty think block takes, 0 for families without one. LLaMA-Factory writes
-    one before every answer, the models' own templates before the last or none: a length holds
-    one for each, so that neither tool finds a row longer than ftc did.
+    The tokenizer is loaded when something is counted: remembered lengths need none.
     """
 
-    tokenizer: Tokenizer
+    path: Path
     template: str
     facts: TokenizerFacts
-    think: int = 0
+    reasoning: bool = False
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own tokenizer, that neither cuts nor pads."""
+        loaded = tokenizer.load(self.path)
+        loaded.no_truncation()
+        loaded.no_padding()
+        return loaded
+
+    @cached_property
+    def think(self) -> int:
+        """Tokens of an empty think block, 0 for families without one.
+
+        LLaMA-Factory writes one before every answer, the models' own templates before the last or
+        none: a length holds one for each, so that neither tool finds a row longer than ftc did.
+        """
+        if not self.reasoning:
+            return 0
+        return len(self.tokenizer.encode(THINK, add_special_tokens=False))
 
     def lengths(
         self, examples: Sequence[Example], stage: recipe.Stage, progress: Progress | None = None
@@ -132,13 +151,9 @@ def counter(model: ModelFacts) -> Counter | None:
     """A counter for a model; None when it has no tokenizer. Without a template it uses ChatML."""
     if model.tokenizer is None or model.folder is None:
         return None
-    loaded = tokenizer.load(model.folder / "tokenizer.json")
-    loaded.no_truncation()
-    loaded.no_padding()
     reasons = model.family is not None and model.family.reasoning
-    think = len(loaded.encode(THINK, add_special_tokens=False)) if reasons else 0
     chat = model.tokenizer.chat_template or template.CHATML
-    return Counter(loaded, chat, model.tokenizer, think)
+    return Counter(model.folder / "tokenizer.json", chat, model.tokenizer, reasons)
 
 
 def estimate(examples: Sequence[Example], stage: recipe.Stage) -> Lengths:
