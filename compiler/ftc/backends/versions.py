@@ -30,9 +30,9 @@ class Lock:
 class Version:
     """One supported version of one backend.
 
-    `python` is what the tool itself asks for, `interpreters` the versions that its locks were
-    resolved for; `stubs` are packages that it imports and never uses for text; `fault` is a known
-    fault of this version, in words for the user.
+    `python` is what the tool itself asks for, `interpreters` the versions that its CPU lock was
+    seen to train on, the one it was resolved for first; `stubs` are packages that it imports and
+    never uses for text; `fault` is a known fault of this version, in words for the user.
     """
 
     backend: str
@@ -60,7 +60,7 @@ VERSIONS: tuple[Version, ...] = (
         backend="axolotl",
         version="0.21.0",
         python=">=3.12",
-        interpreters=("3.12",),
+        interpreters=("3.12", "3.13"),
         module="axolotl.utils.config",
         script="axolotl",
         locks=MappingProxyType(
@@ -76,7 +76,7 @@ VERSIONS: tuple[Version, ...] = (
         backend="axolotl",
         version="0.19.0",
         python=">=3.11",
-        interpreters=("3.11",),
+        interpreters=("3.11", "3.12"),
         module="axolotl.utils.config",
         script="axolotl",
         locks=MappingProxyType(
@@ -95,7 +95,7 @@ VERSIONS: tuple[Version, ...] = (
         backend="llamafactory",
         version="0.9.5",
         python=">=3.11",
-        interpreters=("3.11",),
+        interpreters=("3.11", "3.12", "3.13"),
         module="llamafactory.hparams",
         script="llamafactory-cli",
         locks=MappingProxyType(
