@@ -16,8 +16,14 @@ from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
 def deepspeed(job):
     os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517"}
-    shape = LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1)
-    shape.num_attention_heads = shape.num_key_value_heads = 2
+    shape = LlamaConfig(
+        vocab_size=8,
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+    )
     model = LlamaForCausalLM(shape)
     result = {}
     for name, config in job["configs"].items():

@@ -12,15 +12,19 @@ from ftc.run import environments, layout
 HERE = Path(__file__).parent
 
 
+def variables(found: layout.Environment) -> dict[str, str]:
+    """What a script sees: the environment first on PATH, no network, one thread, no card."""
+    own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "FTC_DEVICE": "cpu"}
+    return layout.variables(found, offline=True) | own
+
+
 def drive(backend: str, version: str, script: str, job: dict[str, Any]) -> Any:
     """What `{script}_{backend}.py` prints; its last lines where it fails."""
     found = environments.require(backend, version)
-    variables = layout.variables(found, offline=True)
-    variables |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "FTC_DEVICE": "cpu"}
     done = subprocess.run(
         [str(found.python), str(HERE / f"{script}_{backend}.py")],
         input=json.dumps(job),
-        env=variables,
+        env=variables(found),
         capture_output=True,
         text=True,
         check=False,

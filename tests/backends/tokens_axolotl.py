@@ -7,11 +7,6 @@ import json
 import os
 import sys
 
-from axolotl.cli.args import TrainerCliArgs
-from axolotl.cli.config import load_cfg
-from axolotl.common.datasets import load_datasets, load_preference_datasets
-from axolotl.train import setup_model_and_trainer
-
 ARGUMENTS = ("max_steps", "warmup_steps", "eval_steps", "learning_rate", "beta", "loss_type")
 
 
@@ -40,4 +35,10 @@ def plain(value):
 
 
 if __name__ == "__main__":
+    # Not above: the processes that save a data set import this file again, and need none of it.
+    from axolotl.cli.args import TrainerCliArgs
+    from axolotl.cli.config import load_cfg
+    from axolotl.common.datasets import load_datasets, load_preference_datasets
+    from axolotl.train import setup_model_and_trainer
+
     print("RESULT" + json.dumps(tokens(json.load(sys.stdin))), flush=True)
