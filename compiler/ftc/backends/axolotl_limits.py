@@ -108,6 +108,12 @@ LIMITS: tuple[Limit, ...] = (
         "leave training.thinking out",
     ),
     Limit(
+        "family",
+        "info",
+        lambda plan, version: plan.family == "mistral" and plan.stage != "pretrain",
+        "the model's own template leaves the system turn out of a chat that ends in an answer",
+    ),
+    Limit(
         "train_on_prompt",
         "info",
         lambda plan, version: plan.train_on_prompt and plan.stage == "sft",

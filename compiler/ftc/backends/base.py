@@ -21,7 +21,8 @@ class Key:
 
     `write(plan, version)` gives the native keys, none where the plan does not need them;
     `read(native)` the settings, without those that the config does not tell. `why` says what a
-    reader of the config should know: for a constant, the reason that it is written at all.
+    reader of the config should know: for a constant, the reason that it is written at all, with
+    `constant` as its value.
     """
 
     natives: tuple[str, ...]
@@ -29,6 +30,7 @@ class Key:
     write: Callable[[Plan, str], dict[str, Any]]
     read: Callable[[Native], dict[str, Any]]
     why: str = ""
+    constant: Any = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def fixed(native: str, value: Any, why: str, *, when: When = always) -> Key:
     def write(plan: Plan, version: str) -> dict[str, Any]:
         return {native: value} if when(plan, version) else {}
 
-    return Key((native,), (), write, lambda config: {}, why)
+    return Key((native,), (), write, lambda config: {}, why, value)
 
 
 def _itself(value: Any) -> Any:

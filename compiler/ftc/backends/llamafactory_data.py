@@ -23,6 +23,7 @@ class Template:
     differs: str = ""
 
 
+_UNSEEN = "has not been compared with the model's own, token by token"
 # Family -> the registered template whose tokens are those of the model's own Jinja template.
 TEMPLATES: dict[str, Template] = {
     # `smollm2` is registered too, but its system turn ends in a full stop that the model's lacks.
@@ -43,16 +44,16 @@ TEMPLATES: dict[str, Template] = {
         differs="puts a masked think block before every answer of a chat, the model's own template "
         "only before the last",
     ),
-    "qwen3-2507": Template("qwen3", tools=True, reasoning=True),
-    "qwen3-instruct": Template("qwen3_nothink", tools=True),
-    "deepseek-r1": Template("deepseekr1", reasoning=True),
+    "qwen3-2507": Template("qwen3", tools=True, reasoning=True, differs=_UNSEEN),
+    "qwen3-instruct": Template("qwen3_nothink", tools=True, differs=_UNSEEN),
+    "deepseek-r1": Template("deepseekr1", reasoning=True, differs=_UNSEEN),
     "llama3": Template(
         "llama3",
         tools=True,
         differs="lacks the lines about the knowledge cutoff that Llama 3.1 and later put into "
         "every system turn",
     ),
-    "llama2": Template("llama2"),
+    "llama2": Template("llama2", differs=_UNSEEN),
     "mistral": Template(
         "mistral",
         tools=True,
@@ -61,8 +62,8 @@ TEMPLATES: dict[str, Template] = {
     ),
     "gemma": Template("gemma"),
     "phi3": Template("phi"),
-    "phi4": Template("phi4"),
-    "phi4-mini": Template("phi4_mini"),
+    "phi4": Template("phi4", differs=_UNSEEN),
+    "phi4-mini": Template("phi4_mini", differs=_UNSEEN),
 }
 
 
