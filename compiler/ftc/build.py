@@ -128,6 +128,8 @@ def build(
         raise Refused(found)
     native, _ = _native(compiled, backend, version)
     files = backends.get(backend).artifacts(compiled.plan, native, version, templates)
+    if versions.find(backend, version).plugin:  # for those who start the build by hand
+        files[versions.PLUGIN.name] = versions.PLUGIN.read_text("utf-8")
     files["recipe.toml"] = compiled.text
     files["plan.json"] = _json(compiled.plan.as_dict())
     train, held = _rows(compiled)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from ftc import resources
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 
@@ -53,6 +54,8 @@ class Version:
         return f"{self.backend}@{self.version}"
 
 
+# Runs inside Axolotl's interpreter; ftc copies it there and never imports it.
+PLUGIN = resources.PACKAGE / "backends" / "plugin" / "ftc_axolotl.py"
 TORCH_CUDA = "torch-2.13.0-cuda.txt"
 
 VERSIONS: tuple[Version, ...] = (

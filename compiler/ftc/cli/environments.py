@@ -53,6 +53,8 @@ def backend_list(form: str) -> None:
         size = f"{e.size / 1e9:.1f} GB" if e.size else ""
         rows.append((e.backend, e.version, e.device, e.python or e.requires, size, where))
     click.echo(views.table(rows))
+    for folder in environments.leftovers():
+        click.echo(f"of an older lock file, may be deleted: {folder}")
     for fault in dict.fromkeys(f"{e.backend} {e.version}: {e.fault}" for e in entries if e.fault):
         click.echo(f"known fault: {fault}")
 

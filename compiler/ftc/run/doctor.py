@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ftc import resources
 from ftc.backends import versions
-from ftc.backends.versions import Version
+from ftc.backends.versions import PLUGIN, Version
 from ftc.diagnostics import Finding, Severity, ordered
 from ftc.run import layout, lockfiles
 from ftc.run.layout import Environment
 
-PLUGIN = resources.PACKAGE / "backends" / "plugin" / "ftc_axolotl.py"
 PROBE = Path(__file__).with_name("probe.py")
 IMPORT_SECONDS = 120
 ROOM_BYTES = 2_000_000_000

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftc.backends import versions
-from ftc.backends.versions import Device, Version
+from ftc.backends.versions import PLUGIN, Device, Version
 from ftc.errors import FtcError
 from ftc.run import installer, interpreters, layout, lockfiles
-from ftc.run.doctor import PLUGIN, doctor
+from ftc.run.doctor import doctor
 from ftc.run.installer import Progress
 from ftc.run.layout import Environment, locate, variables
 
