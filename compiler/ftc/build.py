@@ -133,9 +133,9 @@ def build(
     files["recipe.toml"] = compiled.text
     files["plan.json"] = _json(compiled.plan.as_dict())
     train, held = _rows(compiled)
-    files["train.jsonl"] = _lines(records(train, compiled.plan.stage))
+    files["train.jsonl"] = _lines(records(train, compiled.plan.stage, compiled.plan.has_tools))
     if held:
-        files["eval.jsonl"] = _lines(records(held, compiled.plan.stage))
+        files["eval.jsonl"] = _lines(records(held, compiled.plan.stage, compiled.plan.has_tools))
     report = _report(compiled, train, held)
     files["data.json"] = _json(report)
     files["ftc.lock"] = _json(_lock(compiled, backend, version, files))
