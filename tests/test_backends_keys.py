@@ -145,3 +145,30 @@ def test_an_unknown_backend_names_the_nearest():
     with pytest.raises(FtcError) as error:
         backends.get("axolotle")
     assert "did you mean axolotl?" in error.value.hint
+
+
+def test_corpus_forms_of_other_people_read_without_a_fault():
+    axolotl = backends.get("axolotl")
+    told = axolotl.read(
+        {
+            "adapter": "lora",
+            "load_in_8bit": True,
+            "lora_r": None,
+            "lora_target_modules": "q_proj",
+            "lora_modules_to_save": None,
+            "cosine_min_lr_ratio": 0.1,
+            "max_grad_norm": None,
+        },
+        "0.21.0",
+    )
+    assert told["method"] == "qlora" and told["quant_bits"] == 8
+    assert told["lora_rank"] is None
+    assert told["lora_targets"] == ("q_proj",) and told["lora_modules_to_save"] == ()
+    assert told["min_lr_ratio"] == 0.1
+    assert "max_grad_norm" not in told
+    assert axolotl.read({"lora_r": 8, "load_in_8bit": True}, "0.21.0")["method"] == "full"
+    told = backends.get("llamafactory").read(
+        {"finetuning_type": "lora", "lora_target": "q_proj, v_proj", "neat_packing": True}, "0.9.5"
+    )
+    assert told["lora_targets"] == ("q_proj", "v_proj")
+    assert told["packing"] is True and told["max_length"] == 2047

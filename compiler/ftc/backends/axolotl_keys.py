@@ -27,25 +27,26 @@ def _preference(plan: Plan, version: str) -> bool:
     return plan.stage in PREFERENCE
 
 
-def _write_method(plan: Plan, version: str) -> dict[str, Any]:
+def _write_adapter(plan: Plan, version: str) -> dict[str, Any]:
     # `adapter: lora` with load_in_4bit is not quantised at all, `adapter: qlora` refuses 8 bit.
     adapter = {"full": None, "lora": "lora", "qlora": "qlora" if plan.quant_bits == 4 else "lora"}
-    return {
-        "adapter": adapter[plan.method],
-        "load_in_4bit": plan.quant_bits == 4,
-        "load_in_8bit": plan.quant_bits == 8,
-    }
+    return {"adapter": adapter[plan.method]}
 
 
-def _read_method(config: Native) -> dict[str, Any]:
-    adapter = config.get("adapter")
-    if adapter is None:
-        return {"method": "full", "quant_bits": 0}
-    if adapter == "qlora":
-        return {"method": "qlora", "quant_bits": 4}
-    if config.get("load_in_8bit"):
-        return {"method": "qlora", "quant_bits": 8}
-    return {"method": "lora", "quant_bits": 0}
+def _read_adapter(config: Native) -> dict[str, Any]:
+    if config.get("adapter") is None:
+        return {"method": "full"}
+    return {"method": "qlora" if _bits(config) else "lora"}
+
+
+def _bits(config: Native) -> int:
+    if config.get("adapter") == "qlora":
+        return 4
+    return 8 if config.get("adapter") is not None and config.get("load_in_8bit") else 0
+
+
+def _names(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _four_bit(plan: Plan, version: str) -> bool:
@@ -75,11 +76,15 @@ MODEL: tuple[Key, ...] = (
 )
 
 METHOD: tuple[Key, ...] = (
+    Key(("adapter",), ("method",), _write_adapter, _read_adapter),
     Key(
-        ("adapter", "load_in_4bit", "load_in_8bit"),
-        ("method", "quant_bits"),
-        _write_method,
-        _read_method,
+        ("load_in_4bit", "load_in_8bit"),
+        ("quant_bits",),
+        lambda plan, version: {
+            "load_in_4bit": plan.quant_bits == 4,
+            "load_in_8bit": plan.quant_bits == 8,
+        },
+        lambda config: {"quant_bits": _bits(config)},
     ),
     fixed(
         "bnb_config_kwargs",
@@ -90,12 +95,12 @@ METHOD: tuple[Key, ...] = (
     same("lora_r", "lora_rank", when=adapted, absent=None),
     mapped("lora_alpha", "lora_alpha", whole, whole, when=adapted, absent=None),
     same("lora_dropout", "lora_dropout", when=adapted, absent=None),
-    mapped("lora_target_modules", "lora_targets", list, tuple, when=adapted, absent=()),
+    mapped("lora_target_modules", "lora_targets", list, _names, when=adapted, absent=()),
     mapped(
         "lora_modules_to_save",
         "lora_modules_to_save",
         list,
-        tuple,
+        _names,
         when=lambda plan, version: bool(plan.lora_modules_to_save),
         absent=(),
     ),
@@ -145,19 +150,21 @@ PRECISION: tuple[Key, ...] = (
 )
 
 
-def _write_scheduler(plan: Plan, version: str) -> dict[str, Any]:
-    if plan.lr_scheduler == "cosine" and plan.min_lr_ratio is not None:
-        kwargs = {"min_lr_rate": plan.min_lr_ratio}
-        return {"lr_scheduler": "cosine_with_min_lr", "lr_scheduler_kwargs": kwargs}
-    return {"lr_scheduler": plan.lr_scheduler}
+FLOORED = "cosine_with_min_lr"  # the name that both tools take from transformers
+
+
+def _floored(plan: Plan) -> bool:
+    return plan.lr_scheduler == "cosine" and plan.min_lr_ratio is not None
 
 
 def _read_scheduler(config: Native) -> dict[str, Any]:
     name = config.get("lr_scheduler", "cosine")
-    if name == "cosine_with_min_lr":
-        floor = (config.get("lr_scheduler_kwargs") or {}).get("min_lr_rate")
-        return {"lr_scheduler": "cosine", "min_lr_ratio": floor}
-    return {"lr_scheduler": name, "min_lr_ratio": config.get("cosine_min_lr_ratio")}
+    return {"lr_scheduler": "cosine" if name == FLOORED else name}
+
+
+def _read_floor(config: Native) -> dict[str, Any]:
+    kwargs = config.get("lr_scheduler_kwargs") or {}
+    return {"min_lr_ratio": kwargs.get("min_lr_rate", config.get("cosine_min_lr_ratio"))}
 
 
 OPTIMISATION: tuple[Key, ...] = (
@@ -170,10 +177,18 @@ OPTIMISATION: tuple[Key, ...] = (
     same("max_grad_norm", "max_grad_norm"),
     optional("neftune_noise_alpha", "neftune_alpha"),
     Key(
-        ("lr_scheduler", "lr_scheduler_kwargs"),
-        ("lr_scheduler", "min_lr_ratio"),
-        _write_scheduler,
+        ("lr_scheduler",),
+        ("lr_scheduler",),
+        lambda plan, v: {"lr_scheduler": FLOORED if _floored(plan) else plan.lr_scheduler},
         _read_scheduler,
+    ),
+    Key(
+        ("lr_scheduler_kwargs",),
+        ("min_lr_ratio",),
+        lambda plan, version: (
+            {"lr_scheduler_kwargs": {"min_lr_rate": plan.min_lr_ratio}} if _floored(plan) else {}
+        ),
+        _read_floor,
     ),
     same("warmup_steps", "warmup_steps"),
     same("num_epochs", "epochs"),

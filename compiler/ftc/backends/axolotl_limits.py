@@ -7,6 +7,13 @@ from ftc.backends.base import PREFERENCE, Limit, adapted, at_least
 
 LIMITS: tuple[Limit, ...] = (
     Limit(
+        "min_lr_ratio",
+        "warning",
+        lambda plan, version: plan.min_lr_ratio is not None and plan.lr_scheduler != "cosine",
+        "knows a floor of the learning rate with the cosine only: it is left out",
+        "training.lr_scheduler = 'cosine', or leave training.min_lr_ratio out",
+    ),
+    Limit(
         "gradient_accumulation",
         "warning",
         lambda plan, version: plan.gradient_accumulation > 1 and not at_least(version, "0.21.0"),

@@ -85,7 +85,7 @@ def mapped(
         return {native: into(getattr(plan, setting))} if when(plan, version) else {}
 
     def read(config: Native) -> dict[str, Any]:
-        if native in config:
+        if config.get(native) is not None:
             return {setting: back(config[native])}
         return {} if absent is _MISSING else {setting: absent}
 
@@ -145,18 +145,15 @@ def origins(keys: Iterable[Key], plan: Plan, version: str) -> dict[str, str]:
     """Native key -> where its value comes from, in one line."""
     texts: dict[str, str] = {}
     for key in keys:
-        written = key.write(plan, version)
-        for native in written:
-            texts[native] = "; ".join(_said(key, plan, shown=len(written) > 1))
+        for native in key.write(plan, version):
+            texts[native] = "; ".join(_said(key, plan))
     return texts
 
 
-def _said(key: Key, plan: Plan, shown: bool) -> Iterator[str]:
+def _said(key: Key, plan: Plan) -> Iterator[str]:
     for setting in key.settings:
         if setting in plan.origins:
-            text = " ".join(plan.origins[setting].text.split())
-            named = shown or len(key.settings) > 1
-            yield f"{setting}: {text}" if named else text
+            yield " ".join(plan.origins[setting].text.split())
     if key.why:
         yield key.why
 

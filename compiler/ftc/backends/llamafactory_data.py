@@ -83,19 +83,21 @@ def _write_template(plan: Plan, version: str) -> dict[str, Any]:
 
 
 def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
-    config: dict[str, Any] = {"packing": plan.packing}
-    if plan.stage == "sft":
-        config["neat_packing"] = plan.packing
-    # Packing takes one token off cutoff_len: without the one more, a row of exactly
-    # max_length tokens would be dropped.
-    config["cutoff_len"] = plan.max_length + (1 if plan.packing else 0)
-    return config
+    neat = {"neat_packing": plan.packing} if plan.stage == "sft" else {}  # refused elsewhere
+    return {"packing": plan.packing, **neat}
 
 
-def _read_packing(config: Native) -> dict[str, Any]:
-    packing = bool(config.get("packing") or config.get("neat_packing"))
-    length = config.get("cutoff_len", 2048)
-    return {"packing": packing, "max_length": length - (1 if packing else 0)}
+def _packs(config: Native) -> bool:
+    return bool(config.get("packing") or config.get("neat_packing"))
+
+
+def _write_length(plan: Plan, version: str) -> dict[str, Any]:
+    # Packing takes one token off: without the one more, a row of max_length would be dropped.
+    return {"cutoff_len": plan.max_length + (1 if plan.packing else 0)}
+
+
+def _read_length(config: Native) -> dict[str, Any]:
+    return {"max_length": config.get("cutoff_len", 2048) - (1 if _packs(config) else 0)}
 
 
 def _sft(plan: Plan, version: str) -> bool:
@@ -124,11 +126,12 @@ DATA: tuple[Key, ...] = (
     same("train_on_prompt", "train_on_prompt", when=_sft, absent=False),
     fixed("mask_history", False, "every answer of a chat is trained on", when=_sft),
     Key(
-        ("packing", "neat_packing", "cutoff_len"),
-        ("packing", "max_length"),
+        ("packing", "neat_packing"),
+        ("packing",),
         _write_packing,
-        _read_packing,
+        lambda config: {"packing": _packs(config)},
     ),
+    Key(("cutoff_len",), ("max_length",), _write_length, _read_length),
     fixed("disable_shuffling", False, "rows are drawn at random, by the seed"),
     fixed("train_sampling_strategy", "random", "rows are drawn at random"),
 )

@@ -33,36 +33,36 @@ def _split(names: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (names or "").split(",") if part.strip())
 
 
-def _write_stage(plan: Plan, version: str) -> dict[str, Any]:
-    config: dict[str, Any] = {"stage": STAGES[plan.stage], "do_train": True}
-    if plan.stage == "orpo":
-        config["pref_loss"] = "orpo"
-    elif plan.stage == "dpo" and plan.preference_loss is not None:
-        config["pref_loss"] = plan.preference_loss
-    return config
-
-
 def _read_stage(config: Native) -> dict[str, Any]:
-    stage, loss = config.get("stage", "sft"), config.get("pref_loss")
-    if stage == "dpo" and loss == "orpo":
-        return {"stage": "orpo", "preference_loss": None}
-    back = {"pt": "pretrain"}.get(stage, stage)
-    return {"stage": back, "preference_loss": loss if stage == "dpo" else None}
+    stage = config.get("stage", "sft")
+    if stage == "dpo" and config.get("pref_loss") == "orpo":
+        return {"stage": "orpo"}
+    return {"stage": "pretrain" if stage == "pt" else stage}
 
 
-def _write_method(plan: Plan, version: str) -> dict[str, Any]:
-    config: dict[str, Any] = {"finetuning_type": "full" if plan.method == "full" else "lora"}
-    if plan.quant_bits:
-        config |= {"quantization_bit": plan.quant_bits, "quantization_method": "bnb"}
-    if plan.quant_bits == 4:
-        config |= {"quantization_type": "nf4", "double_quantization": True}
-    return config
+def _write_loss(plan: Plan, version: str) -> dict[str, Any]:
+    named = plan.stage == "dpo" and plan.preference_loss is not None
+    return {"pref_loss": plan.preference_loss} if named else {}
+
+
+def _read_loss(config: Native) -> dict[str, Any]:
+    loss = config.get("pref_loss") if config.get("stage") == "dpo" else None
+    return {"preference_loss": None if loss == "orpo" else loss}
 
 
 def _read_method(config: Native) -> dict[str, Any]:
-    bits = config.get("quantization_bit") or 0
     kind = config.get("finetuning_type", "lora")
-    return {"method": "qlora" if kind == "lora" and bits else kind, "quant_bits": bits}
+    quantised = kind == "lora" and bool(config.get("quantization_bit"))
+    return {"method": "qlora" if quantised else kind}
+
+
+def _write_bits(plan: Plan, version: str) -> dict[str, Any]:
+    if not plan.quant_bits:
+        return {}
+    config: dict[str, Any] = {"quantization_bit": plan.quant_bits, "quantization_method": "bnb"}
+    if plan.quant_bits == 4:
+        config |= {"quantization_type": "nf4", "double_quantization": True}
+    return config
 
 
 def _lora_plus(plan: Plan, version: str) -> bool:
@@ -83,9 +83,9 @@ MODEL: tuple[Key, ...] = (
     ),
     fixed("trust_remote_code", False, "no code from the hub is run"),
     Key(
-        ("stage", "do_train", "pref_loss"),
-        ("stage", "preference_loss"),
-        _write_stage,
+        ("stage", "do_train"),
+        ("stage",),
+        lambda plan, version: {"stage": STAGES[plan.stage], "do_train": True},
         _read_stage,
     ),
     same("seed", "seed"),
@@ -95,16 +95,16 @@ MODEL: tuple[Key, ...] = (
 
 METHOD: tuple[Key, ...] = (
     Key(
-        (
-            "finetuning_type",
-            "quantization_bit",
-            "quantization_method",
-            "quantization_type",
-            "double_quantization",
-        ),
-        ("method", "quant_bits"),
-        _write_method,
+        ("finetuning_type",),
+        ("method",),
+        lambda plan, v: {"finetuning_type": "full" if plan.method == "full" else "lora"},
         _read_method,
+    ),
+    Key(
+        ("quantization_bit", "quantization_method", "quantization_type", "double_quantization"),
+        ("quant_bits",),
+        _write_bits,
+        lambda config: {"quant_bits": config.get("quantization_bit") or 0},
     ),
     fixed(
         "upcast_layernorm",
@@ -186,19 +186,16 @@ PRECISION: tuple[Key, ...] = (
 )
 
 
-def _write_scheduler(plan: Plan, version: str) -> dict[str, Any]:
-    if plan.lr_scheduler == "cosine" and plan.min_lr_ratio is not None:
-        kwargs = {"min_lr_rate": plan.min_lr_ratio}
-        return {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": kwargs}
-    return {"lr_scheduler_type": plan.lr_scheduler}
+FLOORED = "cosine_with_min_lr"  # the name that both tools take from transformers
+
+
+def _floored(plan: Plan) -> bool:
+    return plan.lr_scheduler == "cosine" and plan.min_lr_ratio is not None
 
 
 def _read_scheduler(config: Native) -> dict[str, Any]:
     name = config.get("lr_scheduler_type", "linear")
-    if name == "cosine_with_min_lr":
-        floor = (config.get("lr_scheduler_kwargs") or {}).get("min_lr_rate")
-        return {"lr_scheduler": "cosine", "min_lr_ratio": floor}
-    return {"lr_scheduler": name, "min_lr_ratio": None}
+    return {"lr_scheduler": "cosine" if name == FLOORED else name}
 
 
 OPTIMISATION: tuple[Key, ...] = (
@@ -211,10 +208,20 @@ OPTIMISATION: tuple[Key, ...] = (
     same("max_grad_norm", "max_grad_norm"),
     optional("neftune_noise_alpha", "neftune_alpha"),
     Key(
-        ("lr_scheduler_type", "lr_scheduler_kwargs"),
-        ("lr_scheduler", "min_lr_ratio"),
-        _write_scheduler,
+        ("lr_scheduler_type",),
+        ("lr_scheduler",),
+        lambda plan, v: {"lr_scheduler_type": FLOORED if _floored(plan) else plan.lr_scheduler},
         _read_scheduler,
+    ),
+    Key(
+        ("lr_scheduler_kwargs",),
+        ("min_lr_ratio",),
+        lambda plan, version: (
+            {"lr_scheduler_kwargs": {"min_lr_rate": plan.min_lr_ratio}} if _floored(plan) else {}
+        ),
+        lambda config: {
+            "min_lr_ratio": (config.get("lr_scheduler_kwargs") or {}).get("min_lr_rate")
+        },
     ),
     same("warmup_steps", "warmup_steps"),
     same("num_train_epochs", "epochs"),
@@ -258,6 +265,13 @@ def _preference(plan: Plan, version: str) -> bool:
 
 
 PREFERENCES: tuple[Key, ...] = (
+    Key(("pref_loss",), ("preference_loss",), _write_loss, _read_loss),
+    fixed(
+        "pref_loss",
+        "orpo",
+        "to this tool ORPO is a loss of the stage dpo",
+        when=lambda plan, version: plan.stage == "orpo",
+    ),
     optional("pref_beta", "preference_beta", when=_preference),
     fixed(
         "pref_ftx",

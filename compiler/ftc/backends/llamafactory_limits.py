@@ -26,6 +26,13 @@ def _fp32_copy(plan: Plan, version: str) -> bool:
 
 LIMITS: tuple[Limit, ...] = (
     Limit(
+        "min_lr_ratio",
+        "warning",
+        lambda plan, version: plan.min_lr_ratio is not None and plan.lr_scheduler != "cosine",
+        "knows a floor of the learning rate with the cosine only: it is left out",
+        "training.lr_scheduler = 'cosine', or leave training.min_lr_ratio out",
+    ),
+    Limit(
         "family",
         "error",
         _unknown_family,
