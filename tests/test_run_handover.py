@@ -200,8 +200,13 @@ def test_resume_without_a_checkpoint_starts_again_and_keeps_the_old_output(tmp_p
 
 def test_resume_refuses_what_is_not_the_same_run(tmp_path, tool):
     made = build(tmp_path / "build" / "demo", hang_at=3)
-    with pytest.raises(FtcError, match="holds no run of demo"):
+    with pytest.raises(FtcError, match="holds no run of demo") as caught:
         run(made, tool, resume=True)
+    assert caught.value.hint == "leave --resume out to start"
+    run(build(tmp_path / "build" / "other-llamafactory-11111111"), tool)
+    with pytest.raises(FtcError, match="holds no run of other-llamafactory-22222222") as caught:
+        run(build(tmp_path / "build" / "other-llamafactory-22222222"), tool, resume=True)
+    assert "other-llamafactory-11111111 is of another recipe" in caught.value.hint
     with pytest.raises(KeyboardInterrupt):
         run(made, tool, stop_at=3)
     other = Environment("llamafactory", "0.9.6", "cpu", tool.path, tool.python)

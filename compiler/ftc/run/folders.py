@@ -52,11 +52,14 @@ def resumable(runs: Path, name: str, tool: tuple[str, str], now: Mapping[str, st
     or the newest one is finished, still going on, or was started from something else.
     """
     own = re.compile(rf"{re.escape(name)}(-\d+)?")
-    mine = [old for old in record.listing(runs) if own.fullmatch(old.folder.name)]
+    every = record.listing(runs)
+    mine = [old for old in every if own.fullmatch(old.folder.name)]
     if not mine:
+        stem = name.rpartition("-")[0] + "-"
+        others = [old.folder.name for old in every if old.folder.name.startswith(stem)]
+        why = f"{others[-1]} is of another recipe, data or version; " if others else ""
         raise FtcError(
-            f"{runs}: holds no run of {name} to resume",
-            hint="leave --resume out; a changed recipe is another build, and starts anew",
+            f"{runs}: holds no run of {name} to resume", hint=f"{why}leave --resume out to start"
         )
     old = mine[-1]
     _check_state(old)
