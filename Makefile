@@ -34,6 +34,7 @@ lint: dev
 	$(DEV)/bin/lint-imports
 	$(PY) tools/make_docs.py --check
 	$(PY) tools/rule_pages.py --check
+	$(PY) tools/semantics_page.py --check
 
 test: dev  ## run the tests; they fail when a backend is not installed
 	$(PY) -m pytest
@@ -41,6 +42,8 @@ test: dev  ## run the tests; they fail when a backend is not installed
 docs: dev  ## make the generated pages of docs/ anew
 	$(PY) tools/make_docs.py
 	$(PY) tools/rule_pages.py
+	$(PY) tools/semantics_page.py
+	$(PY) tools/memory_table.py --write
 
 bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 	$(PY) tools/bench.py

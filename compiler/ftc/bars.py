@@ -115,7 +115,7 @@ def status(text: str, *, shown: bool) -> Iterator[Callable[[str], None]]:
             yield lambda said: live.update(task, description=said)
     else:
         print(text, file=sys.stderr, flush=True)
-        yield lambda said: print(said, file=sys.stderr, flush=True)
+        yield lambda said: None if said == text else print(said, file=sys.stderr, flush=True)
 
 
 def _told(event: Event) -> str:
