@@ -94,11 +94,15 @@ def test_full_training_writes_no_dead_adapter_keys():
     )
 
 
-def test_packing_loses_no_row_of_full_length():
-    plan = plans.base(packing=True, attention="flash_attention_2")
+@pytest.mark.parametrize("length", [505, 509, 511, 512])
+def test_packing_loses_no_row_of_full_length(length):
+    plan = plans.base(packing=True, attention="flash_attention_2", max_length=length)
     config = backends.get("llamafactory").native(plan, "0.9.5")
-    assert config["cutoff_len"] - 1 == plan.max_length
+    assert config["cutoff_len"] - 1 >= plan.max_length  # the tool takes one off
+    assert config["cutoff_len"] % 8 == 0  # else its collator crashes
     assert config["packing"] and config["neat_packing"]
+    config = backends.get("llamafactory").native(replace(plan, stage="pretrain"), "0.9.5")
+    assert config["cutoff_len"] - 1 == plan.max_length  # the length of a block
 
 
 def test_versions_differ_where_the_tool_does():
@@ -171,4 +175,4 @@ def test_corpus_forms_of_other_people_read_without_a_fault():
         {"finetuning_type": "lora", "lora_target": "q_proj, v_proj", "neat_packing": True}, "0.9.5"
     )
     assert told["lora_targets"] == ("q_proj", "v_proj")
-    assert told["packing"] is True and told["max_length"] == 2047
+    assert told["packing"] is True and told["max_length"] == 2040

@@ -7,6 +7,7 @@ makes it.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from backends import environment, examples, plans
@@ -60,7 +61,9 @@ def test_llamafactory_accepts_every_plan_and_holds_every_value(parsed):
     assert results.keys() == MATRIX.keys()
     for case, result in results.items():
         plan = MATRIX[case]
-        packed = {"cutoff_len": [plan.max_length + 1, [str(plan.max_length)]]}
+        room = 1 if plan.stage == "pretrain" else 8
+        held = [plan.max_length + room, [str(plan.max_length + room - 1)]]
+        packed = {"cutoff_len": held}
         assert result["error"] == "", case
         assert result["changed"] == HELD | (packed if plan.packing else {}), case
 
@@ -238,4 +241,20 @@ def test_the_launch_script_of_an_axolotl_build_trains(builds, version):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert max(line["step"] for line in lines) == 3
     assert any("eval_loss" in line for line in lines)
+    assert (folder / "output" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize("tool", [("axolotl", "0.21.0"), ("llamafactory", FACTORY)])
+def test_packed_chats_train(tool, tmp_path, models):
+    plan = replace(
+        examples.plan("chatml-smollm", "sft", models["chatml-smollm"]),
+        packing=True,
+        max_length=256,
+        micro_batch=1,
+        effective_batch=1,
+        eval_batch=1,
+    )
+    folder = examples.build(tmp_path / "build", *tool, plan, "sft", copies=40)
+    done = examples.launch(*tool, folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert (folder / "output" / "adapter_model.safetensors").exists()

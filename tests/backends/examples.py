@@ -145,14 +145,14 @@ def plan(family: str, kind: str, model: Path) -> Plan:
     )
 
 
-def build(folder: Path, backend: str, version: str, made: Plan, kind: str) -> Path:
-    """A build folder with the config and the rows of one kind."""
+def build(folder: Path, backend: str, version: str, made: Plan, kind: str, copies: int = 1) -> Path:
+    """A build folder with the config and the rows of one kind, each of them `copies` times."""
     folder.mkdir(parents=True)
     module = backends.get(backend)
     files = module.artifacts(made, module.native(made, version), version)
     lines = [
         json.dumps(record, ensure_ascii=False) + "\n"
-        for record in rows.records(KINDS[kind], made.stage, made.has_tools)
+        for record in rows.records(KINDS[kind] * copies, made.stage, made.has_tools)
     ]
     files |= {"train.jsonl": "".join(lines), "eval.jsonl": "".join(lines)}
     for name, text in files.items():

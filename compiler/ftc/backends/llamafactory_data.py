@@ -91,13 +91,21 @@ def _packs(config: Native) -> bool:
     return bool(config.get("packing") or config.get("neat_packing"))
 
 
+def _room(packing: bool, pretraining: bool) -> int:
+    """Tokens more than max_length. Packing takes one off again; packs of chats are padded to a
+    multiple of 8 by their collator, which forgets the position ids unless they are one already.
+    """
+    return 0 if not packing else 1 if pretraining else 8
+
+
 def _write_length(plan: Plan, version: str) -> dict[str, Any]:
-    # Packing takes one token off: without the one more, a row of max_length would be dropped.
-    return {"cutoff_len": plan.max_length + (1 if plan.packing else 0)}
+    length = plan.max_length + _room(plan.packing, plan.stage == "pretrain")
+    return {"cutoff_len": length - length % 8 if plan.packing and _sft(plan, version) else length}
 
 
 def _read_length(config: Native) -> dict[str, Any]:
-    return {"max_length": config.get("cutoff_len", 2048) - (1 if _packs(config) else 0)}
+    room = _room(_packs(config), config.get("stage") == "pt")
+    return {"max_length": config.get("cutoff_len", 2048) - room}
 
 
 def _sft(plan: Plan, version: str) -> bool:

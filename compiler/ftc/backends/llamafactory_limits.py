@@ -20,6 +20,10 @@ def _differing(setting: str, family: str, text: str) -> Limit:
     )
 
 
+def _flash_packs(plan: Plan) -> bool:
+    return plan.packing and plan.stage == "sft" and plan.attention == "flash_attention_2"
+
+
 def _fp32_copy(plan: Plan, version: str) -> bool:
     return plan.method == "full" and plan.dtype == "bf16" and plan.device == "cpu"
 
@@ -91,12 +95,33 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         "packing",
-        "error",
+        "info",
         lambda plan, version: (
             plan.packing and plan.stage == "sft" and plan.attention != "flash_attention_2"
         ),
-        "keeps packed rows apart with FlashAttention 2 only",
-        "training.attention = 'flash_attention_2', or training.packing = false",
+        "keeps packed rows apart with a mask as large as the square of the length",
+        "training.attention = 'flash_attention_2' needs none",
+    ),
+    Limit(
+        "max_length",
+        "info",
+        lambda plan, version: plan.packing and plan.stage == "sft" and plan.max_length % 8 != 0,
+        "fills packs to a multiple of 8 tokens",
+        "training.max_length = a multiple of 8",
+    ),
+    Limit(
+        "micro_batch",
+        "error",
+        lambda plan, version: _flash_packs(plan) and plan.micro_batch > 1,
+        "takes one pack at a time with FlashAttention",
+        "training.micro_batch = 1",
+    ),
+    Limit(
+        "eval_batch",
+        "error",
+        lambda plan, version: _flash_packs(plan) and plan.eval_steps > 0 and plan.eval_batch > 1,
+        "packs held-out rows too, and takes one pack at a time with FlashAttention",
+        "training.eval_batch = 1",
     ),
     Limit(
         "packing",
