@@ -218,6 +218,7 @@ def test_axolotl_trains_for_the_steps_of_the_plan(axolotl):
         assert said["warmup_steps"] == 0
         assert said["eval_steps"] == 2
         assert said["learning_rate"] == 2e-4
+        assert said["load_best_model_at_end"] is True, case
         if case[1] in ("dpo", "orpo", "kto"):
             assert said["beta"] == 0.3, case
     assert axolotl["chatml-smollm", "dpo"]["arguments"]["loss_type"] == ["sigmoid"]

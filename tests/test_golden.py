@@ -106,7 +106,8 @@ def test_the_real_validator_accepts(built, line):
         {"name": recipe.stem, "config": config(built(recipe, line).folder, line)}
         for recipe in RECIPES
     ]
-    answers = drive(line.backend, line.version, "validate", {"cases": cases, "gpu": True})
+    said = drive(line.backend, line.version, "validate", {"cases": cases, "gpu": True})
+    answers = said["cases"] if line.backend == "llamafactory" else said
     assert set(answers) == {recipe.stem for recipe in RECIPES}
     for name, answer in answers.items():
         assert not answer["error"], f"{name}: {answer['error']}"

@@ -139,7 +139,7 @@ def plan(family: str, kind: str, model: Path) -> Plan:
         warmup_steps=0,
         eval_steps=2,
         save_steps=2,
-        load_best=not preference,
+        load_best=True,
         preference_beta=0.3 if preference else None,
         preference_loss="sigmoid" if stage == "dpo" else None,
     )

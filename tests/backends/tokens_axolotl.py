@@ -7,7 +7,15 @@ import json
 import os
 import sys
 
-ARGUMENTS = ("max_steps", "warmup_steps", "eval_steps", "learning_rate", "beta", "loss_type")
+ARGUMENTS = (
+    "max_steps",
+    "warmup_steps",
+    "eval_steps",
+    "learning_rate",
+    "beta",
+    "loss_type",
+    "load_best_model_at_end",
+)
 
 
 def tokens(job):

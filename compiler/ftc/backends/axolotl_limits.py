@@ -65,13 +65,6 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "load_best",
         "warning",
-        lambda plan, version: plan.load_best and plan.stage in PREFERENCE,
-        "keeps the last weights in preference training, not the best",
-        "training.load_best = false, and take the best checkpoint by its eval_loss",
-    ),
-    Limit(
-        "load_best",
-        "warning",
         lambda plan, version: (
             plan.load_best and plan.eval_steps > 0 and plan.save_steps % plan.eval_steps != 0
         ),

@@ -36,6 +36,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "w1": ("gate",),
     "w2": ("down",),
     "w3": ("up",),
+    "shared_expert_gate": ("shared_gate",),
 }
 TWICE = {"c_proj": "down"}  # names that a block uses for a second layer too
 EVERY = ("all", "all-linear")
@@ -81,6 +82,8 @@ def linears(shape: Shape) -> tuple[Linear, ...]:
         return attention + _mlp(shape, shape.intermediate)
     routed = _mlp(shape, shape.expert_intermediate, copies=shape.experts, expert=True)
     shared = _mlp(shape, shape.shared_intermediate) if shape.shared_intermediate else ()
+    if shape.model_type == "qwen2_moe":  # weighs the shared expert by one number a token
+        shared = (*shared, Linear(("shared_gate",), hidden, 1))
     return attention + routed + shared
 
 

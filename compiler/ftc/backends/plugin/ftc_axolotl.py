@@ -28,8 +28,14 @@ class FtcPlugin(BasePlugin):  # type: ignore[misc]
             set_seed(cfg.seed)
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
-        """Training arguments that no config key reaches."""
-        return {"use_cpu": True} if os.environ.get("FTC_DEVICE") == "cpu" else {}
+        """Training arguments that no config key reaches.
+
+        Axolotl's builder for preference training never reads `load_best_model_at_end`.
+        """
+        arguments = {"use_cpu": True} if os.environ.get("FTC_DEVICE") == "cpu" else {}
+        if cfg.rl:
+            arguments["load_best_model_at_end"] = bool(cfg.load_best_model_at_end)
+        return arguments
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[Any]:
         """The callback that writes metrics."""
