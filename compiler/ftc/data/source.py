@@ -71,6 +71,8 @@ def find(path: Path, name: str) -> Source:
     """Look at a data file; FtcError when it is missing, a folder, empty or not a data file."""
     if path.is_dir():
         raise FtcError(f"{name}: is a folder, not a data file", hint=_inside(path))
+    if path.is_fifo() or path.is_char_device():  # read several times, and a pipe gives once
+        raise FtcError(f"{name}: is a pipe or a device", hint="write the rows into a file first")
     try:
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
