@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ftc.errors import FtcError
+from ftc.factors import schema
 from ftc.factors.decide import decide, limited, ranked
-from ftc.factors.table import PARAMETERS, load, shipped
+from ftc.factors.table import PARAMETERS, SHIPPED, load, shipped
 
 DATA = tomllib.loads((Path(__file__).parent / "factors" / "decisions.toml").read_text())
 CASES = DATA["case"]
@@ -140,3 +141,12 @@ def test_broken_overlay(tmp_path, name):
 def test_missing_overlay(tmp_path):
     with pytest.raises(FtcError, match="cannot be read"):
         load([tmp_path / "none.toml"])
+
+
+def test_the_shipped_table_is_what_its_file_says():
+    checked = schema.read(SHIPPED)
+    table = shipped()
+    assert [row._asdict() for row in table.value] == checked["value"]
+    assert [row._asdict() for row in table.factor] == checked["factor"]
+    assert [row._asdict() for row in table.limit] == checked["limit"]
+    assert table.trust == checked["trust"]

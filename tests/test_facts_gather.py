@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import small_models
 
-from ftc import recipe
+from ftc import kept, recipe
 from ftc.errors import FtcError
-from ftc.facts import remembered, template, tokens
+from ftc.facts import template, tokens
 from ftc.facts.gather import gather
 
 SOURCE = Path(recipe.__file__).parents[1]
@@ -138,16 +138,16 @@ def test_template_that_refuses_all_rows(tmp_path):
 
 def test_lengths_of_many_rows_are_remembered(tmp_path, monkeypatch):
     monkeypatch.setenv("FTC_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(remembered, "KEPT", 2)
+    monkeypatch.setattr(kept, "KEPT", 2)
     rows = [{"instruction": str(i), "output": "b" * (i % 7 + 1)} for i in range(2000)]
     heard = []
     first, _ = gathered(tmp_path, rows, eval=0, progress=lambda *news: heard.append(news))
     assert [done for _, done, _ in heard] == [1000, 2000]
     again, _ = gathered(tmp_path, rows, eval=0, progress=lambda *news: heard.append(news))
     assert (again, len(heard)) == (first, 2)
-    (kept,) = (tmp_path / "cache" / "lengths").iterdir()
+    (entry,) = (tmp_path / "cache" / "lengths").iterdir()
     for text in ("", "[]", "[[1], [2]]", '[["a"], ["b"]]', "7"):
-        kept.write_text(text)
+        entry.write_text(text)
         assert gathered(tmp_path, rows, eval=0)[0] == first
     other, _ = gathered(tmp_path, rows, "llama3", eval=0)
     assert other.data.train.total != first.data.train.total
@@ -180,7 +180,7 @@ def run(code, folder, **environment):
 GATHER = """
 import sys
 from pathlib import Path
-from ftc import recipe
+from ftc import kept, recipe
 from ftc.facts.gather import gather
 wanted = recipe.Recipe(name="t", model=recipe.Model(id="model"), data=recipe.Data(path="r.jsonl"))
 facts, _ = gather(wanted, Path("."), backends=(), offline=False, seed=1)
@@ -198,7 +198,7 @@ def test_local_recipe_loads_nothing_heavy(tmp_path):
 
 HUB = """
 from pathlib import Path
-from ftc import recipe
+from ftc import kept, recipe
 from ftc.data.load import load
 from ftc.errors import FtcError
 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -12,10 +13,12 @@ from typing import Any
 import jinja2
 import yaml
 
+from ftc import kept
 from ftc.errors import FtcError
 from ftc.resources import folder
 
 NOTE_COLUMN = 44  # comments of short lines stand below one another
+FORMAT = 1  # raise it when an option of the environment changes: compiled templates hold them
 
 
 class _Dumper(yaml.SafeDumper):
@@ -112,6 +115,23 @@ def _folders(own: Path | None) -> list[Path]:
     return [*([own] if own else []), folder("templates")]
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Keeps compiled templates; Jinja checks each against its source and Python's version."""
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        content = kept.kept("templates", self._name(bucket))
+        try:
+            bucket.bytecode_from_string(content)
+        except (EOFError, ValueError, pickle.UnpicklingError):  # a damaged file
+            bucket.reset()
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        kept.keep("templates", self._name(bucket), bucket.bytecode_to_string())
+
+    def _name(self, bucket: jinja2.bccache.Bucket) -> str:
+        return f"{bucket.key}-{FORMAT}.bin"
+
+
 @cache
 def _environment(own: Path | None) -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -121,6 +141,7 @@ def _environment(own: Path | None) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
+        bytecode_cache=_Compiled(),
     )
     environment.filters |= {"yaml": yaml_value, "json": json_value, "note": note, "cell": cell}
     return environment

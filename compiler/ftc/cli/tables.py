@@ -31,7 +31,7 @@ def factors(parameter: str, recipe: Path | None, form: str) -> None:
     table = load(overlays)
     name = parameter_name(parameter) if parameter else ""
     if form == "json":
-        show_json(table.model_dump(mode="json", exclude_none=True))
+        show_json(table.as_dict())
     else:
         click.echo(views.factors(table, name))
 

@@ -1,18 +1,14 @@
-"""Reads factor tables: ours, and a team's laid over it."""
+"""The factor table as records: ours, and a team's laid over it; `schema` checks what is read."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from ftc.diagnostics import nearest
-from ftc.errors import FtcError
-from ftc.locate import line_of
+from ftc import kept
 
 SHIPPED = Path(__file__).with_name("table.toml")
 Kind = Literal["team", "guide", "paper", "vendor", "example", "judgment"]
@@ -69,56 +65,27 @@ PARAMETERS = [
     "evaluations",
     "save_total_limit",
 ]
+PAIRS = ("range", "outer", "outer_times")
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str = Field(min_length=1)
-    when: dict[str, list[str] | dict[Literal["min", "max"], float]] = Field(default_factory=dict)
-    kind: Kind
-    source: str = Field(min_length=1)
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _known(self) -> _Entry:
-        for quantity in self.when:
-            if quantity not in QUANTITIES:
-                raise ValueError(f"unknown condition {quantity!r}{_meant(quantity, QUANTITIES)}")
-        for name in self.names():
-            if name not in PARAMETERS:
-                raise ValueError(f"unknown parameter {name!r}{_meant(name, PARAMETERS)}")
-        return self
-
-    def names(self) -> list[str]:
-        return []
-
-
-class ValueRow(_Entry):
+class ValueRow(NamedTuple):
     """A value, an ordered choice or a range of one parameter; `outer` is the typical range."""
 
+    id: str
+    when: dict[str, Any]
+    kind: Kind
+    source: str
+    note: str
     parameter: str
-    value: Value | None = None
-    choices: list[Value] | None = Field(None, min_length=1)
-    range: tuple[float, float] | None = None
-    times: float | None = None
-    of: str = ""
-    start: float = Field(0.5, ge=0, le=1)
-    scale: Scale = "linear"
-    outer: tuple[float, float] | None = None
-    outer_times: tuple[float, float] | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> ValueRow:
-        given = [self.value, self.choices, self.range, self.times]
-        if sum(part is not None for part in given) != 1:
-            raise ValueError("give exactly one of value, choices, range, times")
-        if self.times is not None and self.of not in QUANTITIES:
-            raise ValueError(f"times needs of = one of {', '.join(QUANTITIES)}")
-        return self
-
-    def names(self) -> list[str]:
-        return [self.parameter]
+    value: Value | None
+    choices: list[Value] | None
+    range: tuple[float, float] | None
+    times: float | None
+    of: str
+    start: float
+    scale: Scale
+    outer: tuple[float, float] | None
+    outer_times: tuple[float, float] | None
 
     def shown(self) -> str:
         """The cell as a person reads it."""
@@ -131,46 +98,62 @@ class ValueRow(_Entry):
         return _plain(self.value)
 
 
-class FactorRow(_Entry):
+class FactorRow(NamedTuple):
     """Moves ranges by `shift` quarters, down or up."""
 
-    parameters: list[str] = Field(min_length=1)
-    shift: float = Field(ge=-4, le=4)
+    id: str
+    when: dict[str, Any]
+    kind: Kind
+    source: str
+    note: str
+    parameters: list[str]
+    shift: float
     effect: str
 
-    def names(self) -> list[str]:
-        return self.parameters
 
-
-class LimitRow(_Entry):
+class LimitRow(NamedTuple):
     """Bounds a decided value; `max_times` is a multiple of the quantity `of`."""
 
+    id: str
+    when: dict[str, Any]
+    kind: Kind
+    source: str
+    note: str
     parameter: str
-    min: float | None = None
-    max: float | None = None
-    max_times: float | None = None
-    of: str = ""
+    min: float | None
+    max: float | None
+    max_times: float | None
+    of: str
     effect: str
 
-    def names(self) -> list[str]:
-        return [self.parameter]
 
-
-class Table(BaseModel):
+class Table(NamedTuple):
     """A whole table; `trust` orders the kinds, most trusted first."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    trust: list[Kind]
+    value: list[ValueRow]
+    factor: list[FactorRow]
+    limit: list[LimitRow]
 
-    trust: list[Kind] = Field(default_factory=list)
-    value: list[ValueRow] = Field(default_factory=list)
-    factor: list[FactorRow] = Field(default_factory=list)
-    limit: list[LimitRow] = Field(default_factory=list)
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for `--format json`, without what a row leaves open."""
+
+        def plain(row: ValueRow | FactorRow | LimitRow) -> dict[str, Any]:
+            return {name: part for name, part in row._asdict().items() if part is not None}
+
+        return {
+            "trust": self.trust,
+            "value": [plain(row) for row in self.value],
+            "factor": [plain(row) for row in self.factor],
+            "limit": [plain(row) for row in self.limit],
+        }
 
 
 @lru_cache
 def shipped() -> Table:
-    """The table that ships with ftc."""
-    return _read(SHIPPED)
+    """The table that ships with ftc; checked once, then kept as it came out of the check."""
+    digest = sha256(SHIPPED.read_bytes()).hexdigest()
+    return kept.remember("factors", (digest,), lambda: _checked(SHIPPED), _table)
 
 
 def load(overlays: Iterable[Path] = ()) -> Table:
@@ -180,8 +163,27 @@ def load(overlays: Iterable[Path] = ()) -> Table:
     """
     table = shipped()
     for path in overlays:
-        table = _laid_over(table, _read(path, team=True))
+        table = _laid_over(table, _table(_checked(path, team=True)))
     return table
+
+
+def _checked(path: Path, team: bool = False) -> dict[str, Any]:
+    from ftc.factors import schema  # noqa: PLC0415 - costs start-up time, seldom needed
+
+    return schema.read(path, team)
+
+
+def _table(checked: dict[str, Any]) -> Table:
+    def row(part: dict[str, Any]) -> dict[str, Any]:
+        pairs = {name: tuple(part[name]) for name in PAIRS if part.get(name) is not None}
+        return part | pairs
+
+    return Table(
+        trust=checked["trust"],
+        value=[ValueRow(**row(part)) for part in checked["value"]],
+        factor=[FactorRow(**part) for part in checked["factor"]],
+        limit=[LimitRow(**part) for part in checked["limit"]],
+    )
 
 
 def _laid_over(below: Table, top: Table) -> Table:
@@ -195,44 +197,6 @@ def _laid_over(below: Table, top: Table) -> Table:
         factor=merged(below.factor, top.factor),
         limit=merged(below.limit, top.limit),
     )
-
-
-def _read(path: Path, team: bool = False) -> Table:
-    try:
-        text = path.read_text("utf-8")
-        raw = tomllib.loads(text)
-    except OSError as error:
-        raise FtcError(
-            f"{path}: factor table cannot be read: {error.strerror}",
-            hint="[factors] tables = [...] names files relative to the recipe",
-        ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FtcError(f"{path}: is not a factor table: {error}") from error
-    if team:
-        for part in ("value", "factor", "limit"):
-            for row in raw.get(part, []):
-                row.setdefault("kind", "team")
-    try:
-        return Table.model_validate(raw)
-    except ValidationError as error:
-        faults = [_fault(path, text, raw, fault) for fault in error.errors()]
-        raise FtcError("\n".join(faults), hint="docs/factors.md shows how a row looks") from error
-
-
-def _fault(path: Path, text: str, raw: Any, fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    section, index = [*fault["loc"], None, None][:2]
-    name = ""
-    if isinstance(index, int) and isinstance(raw[section][index], dict):
-        name = f" (row {raw[section][index].get('id', index + 1)})"
-    line = line_of(text, [part for part in fault["loc"] if isinstance(part, str)][:1])
-    place = f"{path}:{line}" if line and not name else str(path)
-    return f"{place}: {where}{name}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def _meant(name: str, known: list[str]) -> str:
-    guess = nearest(name, known)
-    return f"; did you mean {guess}?" if guess else f"; known: {', '.join(known)}"
 
 
 def _plain(value: Any) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ftc import kept
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 from ftc.memory.shape import Shape
@@ -37,7 +37,7 @@ def modules(model_type: str) -> tuple[str, ...]:
 @cache
 def known() -> dict[str, dict[str, Any]]:
     """The table: model_type -> what its configuration class assumes."""
-    return tomllib.loads(TABLE.read_text("utf-8"))
+    return kept.table(TABLE)
 
 
 class _Reader:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ftc import kept
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 from ftc.facts.records import Family
@@ -49,7 +49,7 @@ def names() -> list[str]:
 
 @cache
 def _rows() -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = tomllib.loads(TABLE.read_text("utf-8"))["family"]
+    rows: list[dict[str, Any]] = kept.table(TABLE)["family"]
     return rows
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ftc import recipe
+from ftc import kept, recipe
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 from ftc.facts import architecture, family, snapshot, tokenizer
@@ -47,7 +46,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
 @cache
 def _catalogue() -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = tomllib.loads(CATALOGUE.read_text("utf-8"))["model"]
+    rows: list[dict[str, Any]] = kept.table(CATALOGUE)["model"]
     return rows
 
 

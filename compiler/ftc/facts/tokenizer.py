@@ -10,8 +10,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from ftc import kept
 from ftc.errors import FtcError
-from ftc.facts import remembered, template
+from ftc.facts import template
 from ftc.facts.records import TokenizerFacts
 
 
@@ -40,9 +41,7 @@ def read(folder: Path) -> TokenizerFacts | None:
     chat = chat_template(folder, config)
     special_tokens = variables(bos, eos, pad)
     injected, accepts = template.system_turn(chat, special_tokens)
-    vocabulary, first, added = remembered.remember(
-        "tokenizers", (digest,), lambda: _told(path), _tell
-    )
+    vocabulary, first, added = kept.remember("tokenizers", (digest,), lambda: _told(path), _tell)
     return TokenizerFacts(
         bos=bos,
         eos=eos,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ftc import kept
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 
@@ -41,7 +41,7 @@ class Card:
 @cache
 def cards() -> tuple[Card, ...]:
     """Every card of the table, in its order."""
-    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))["card"]
+    rows = kept.table(TABLE)["card"]
     return tuple(
         Card(
             name=row["name"],
