@@ -1,0 +1,105 @@
+"""What there is to say of a row: what the template adds to it, and what is not trained as meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from ftc.parity.marked import Marked, Token
+from ftc.parity.reader import Reader
+from ftc.parity.sources import Content
+
+WORDS = 3  # a text of the template with so many words is more than a role header
+SHORT = 90  # characters of a text that is quoted
+_HEADER = re.compile(r"^\w+\n+")
+_EMPTY_THOUGHT = re.compile(r"<think>\s*</think>\s*")
+
+
+def notes(row: Marked) -> Iterator[str]:
+    """Texts that stand in no message: what the template adds, and what of it is trained."""
+    added = []
+    for _, run in groupby(row.tokens, _of_template):
+        tokens = list(run)
+        if not _of_template(tokens[0]):
+            continue
+        added += ["an empty think block"] * len(_EMPTY_THOUGHT.findall(_text(tokens)))
+        for kind, part in groupby(tokens, lambda token: token.kind):
+            text = _HEADER.sub("", _text(list(part)).strip())
+            if kind == "template" and len(re.findall(r"\w+", text)) >= WORDS:
+                added.append(quoted(text))
+    for text in dict.fromkeys(added):
+        count = f" ({added.count(text)} times)" if added.count(text) > 1 else ""
+        yield f"the template adds {text}{count}"
+    beside = [token for token in row.tokens if _of_template(token) and token.trained]
+    if beside and any(not token.trained for token in row.tokens):
+        yield f"{_count(len(beside), 'token')} of the template trained: {quoted(_text(beside))}"
+
+
+def warnings(row: Marked, contents: Sequence[Content], reader: Reader) -> Iterator[str]:
+    """What is missing, cut, or not trained as one would think."""
+    if reader.max_length and len(row.tokens) > reader.max_length:
+        yield f"{len(row.tokens)} tokens are more than max_length, {reader.max_length}"
+    if not any(token.trained for token in row.tokens):
+        yield "nothing of this row is trained"
+        return
+    yield from _missing(row, contents)
+    for number, content in enumerate(contents):
+        own = [token for token in row.tokens if token.content == number]
+        trained = sum(token.trained for token in own)
+        if content.kind == "answer" and trained < len(own):
+            yield f"{content.name} is trained on {trained} of its {_count(len(own), 'token')}"
+    yield from _open(row, contents)
+    stray = sum(token.kind == "prompt" and token.trained for token in row.tokens)
+    if stray and not reader.train_on_prompt:
+        yield f"{_count(stray, 'token')} of the prompt trained"
+
+
+def _missing(row: Marked, contents: Sequence[Content]) -> Iterator[str]:
+    """Messages that are not in the text, or not whole; calls and tools may be written anyhow."""
+    places = {place.content: place for place in row.places}
+    for number, content in enumerate(contents):
+        place = places.get(number)
+        if len(content.ways) > 1:
+            continue
+        if place is None:
+            yield f"{content.name} is not in the row: {quoted(content.ways[0][0])}"
+        elif not place.whole:
+            whole = len(content.ways[0][0])
+            yield f"{content.name} is not whole: {place.end - place.start} of {whole} characters"
+
+
+def _open(row: Marked, contents: Sequence[Content]) -> Iterator[str]:
+    """Answers whose end the model does not learn."""
+    found = {place.content for place in row.places}
+    names = {
+        content.turn: content.name
+        for number, content in enumerate(contents)
+        if content.kind == "answer" and number in found
+    }
+    for turn, name in names.items():
+        if turn not in row.closed:
+            yield f"no token ends {name}"
+        elif not row.closed[turn]:
+            yield f"the end of {name} is not trained: the model does not learn to stop there"
+
+
+def quoted(text: str) -> str:
+    """A text in quotes on one line, the middle of a long one left out."""
+    flat = text.replace("\n", "\\n")
+    if len(flat) > SHORT:
+        flat = f"{flat[: SHORT // 2]} … {flat[-SHORT // 2 :]}"
+    return f'"{flat}"'
+
+
+def _of_template(token: Token) -> bool:
+    """Text that no message holds, or a system turn that is the template's own."""
+    return token.kind == "template" or (token.kind == "control" and token.content < 0)
+
+
+def _text(tokens: Sequence[Token]) -> str:
+    return "".join(token.text for token in tokens)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,85 @@
+"""Tells what each token of a backend's row is, and whether the loss trains on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from ftc.parity.marked import Token, marked
+from ftc.parity.reader import Reader
+from ftc.parity.records import Row
+from ftc.parity.remarks import notes, warnings
+from ftc.parity.sources import Content, Kind, contents
+
+
+@dataclass(frozen=True)
+class Span:
+    """Neighbouring tokens of one kind, all of them trained on or none; `ids` as in the row.
+
+    control: a special or added token; template: text that stands in no message of the source row
+    (role headers, line breaks, an injected system turn); prompt: a system, user or tool message;
+    answer: an assistant message, or the text of a pre-training row; terminator: the end of a turn.
+    """
+
+    text: str
+    kind: Kind
+    trained: bool
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One row of a backend, taken apart. `number` counts the source rows from 1.
+
+    `ids` are those of the source rows in it: one, or several in a pack. `notes` say what the
+    template adds, `warnings` what is not as one would think.
+    """
+
+    number: int
+    ids: tuple[str, ...]
+    role: str
+    tokens: int
+    trained: int
+    spans: tuple[Span, ...]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Trained tokens of all tokens, 0 to 1."""
+        return self.trained / self.tokens if self.tokens else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for `--format json`."""
+        return asdict(self) | {"share": round(self.share, 4)}
+
+
+def shown(row: Row, records: Sequence[Mapping[str, Any]], reader: Reader, number: int = 1) -> Shown:
+    """A row beside the records of `ftc.backends.rows` in it, several when it is a pack."""
+    wanted: list[Content] = []
+    for record in records:
+        base = 1 + max((content.turn for content in wanted), default=-1)
+        wanted += [
+            replace(content, turn=content.turn + base)
+            for content in contents(record, row.role, reader.default_system)
+        ]
+    read = marked(row, wanted, reader)
+    return Shown(
+        number,
+        tuple(str(record.get("id", "")) for record in records),
+        row.role,
+        len(read.tokens),
+        sum(token.trained for token in read.tokens),
+        tuple(_spans(read.tokens)),
+        tuple(notes(read)),
+        tuple(warnings(read, wanted, reader)),
+    )
+
+
+def _spans(tokens: Iterable[Token]) -> Iterator[Span]:
+    for (kind, trained), run in groupby(tokens, lambda token: (token.kind, token.trained)):
+        part = list(run)
+        text = "".join(token.text for token in part)
+        yield Span(text, kind, trained, tuple(token.id for token in part))
