@@ -69,6 +69,7 @@ class Plan:
     max_length: int
     packing: bool
     train_on_prompt: bool
+    tokens: Literal["native", "exact"]  # exact: ftc makes the ids and labels, both tools read them
     # optimisation
     learning_rate: float
     lr_scheduler: Scheduler
@@ -163,6 +164,7 @@ PATHS: dict[str, str] = {
     "family": "model.family",
     "device": "hardware.device",
     "gpus": "hardware.gpus",
+    "tokens": "data.tokens",
     "quant_bits": "lora.bits",
     "lora_rank": "lora.rank",
     "lora_alpha": "lora.alpha",

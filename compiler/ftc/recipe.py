@@ -71,6 +71,9 @@ class Data(Part):
     eval: float = Field(0.1, ge=0, lt=1, description="share of rows held out for evaluation")
     eval_path: Text | None = Field(None, description="file of held-out rows, instead of a share")
     on_overflow: Literal["drop", "error"] = Field("drop", description="rows over max_length")
+    tokens: Literal["native", "exact"] = Field(
+        "native", description="native: each tool makes tokens of the rows; exact: ftc, for both"
+    )
 
 
 class Hardware(Part):

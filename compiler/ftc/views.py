@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "max_length",
         "packing",
         "train_on_prompt",
+        "tokens",
         "thinking",
         "has_tools",
     ),

@@ -30,7 +30,14 @@ BLOCKS: dict[str, dict[str, Any]] = {
 }
 
 
+# Rows of input_ids, attention_mask and labels: an empty type takes them as they are.
+_READY = {"ds_type": "json", "type": None}
+_READY_FILE = ".tokens.jsonl"
+
+
 def _block(plan: Plan, path: str) -> dict[str, Any]:
+    if plan.tokens == "exact":
+        return {"path": path.replace(".jsonl", _READY_FILE), **_FILE, **_READY}
     tools = {"field_tools": "tools"} if plan.has_tools and plan.stage == "sft" else {}
     return {"path": path, **_FILE, **BLOCKS[plan.stage], **tools}
 
@@ -47,9 +54,19 @@ def _read_data(config: Native) -> dict[str, Any]:
     if rl := config.get("rl"):
         return {"stage": rl}
     block = (config.get("datasets") or [{}])[0]
-    if block.get("type") == "completion":
+    ready = _reads_tokens(config) and "chat_template" not in config
+    if ready or block.get("type") == "completion":
         return {"stage": "pretrain"}
     return {"stage": "sft"}
+
+
+def _reads_tokens(config: Native) -> bool:
+    block = (config.get("datasets") or [{}])[0]
+    return str(block.get("path", "")).endswith(_READY_FILE)
+
+
+def _read_tokens(config: Native) -> dict[str, Any]:
+    return {"tokens": "exact" if _reads_tokens(config) else "native"}
 
 
 def _chat(plan: Plan, version: str) -> bool:
@@ -77,6 +94,7 @@ def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
 
 DATA: tuple[Key, ...] = (
     Key(("rl", "datasets", "test_datasets"), ("stage",), _write_data, _read_data),
+    Key((), ("tokens",), lambda plan, version: {}, _read_tokens),
     fixed(
         "skip_prepare_dataset",
         True,
@@ -97,7 +115,9 @@ DATA: tuple[Key, ...] = (
         ("eot_tokens",),
         ("turn_end",),
         lambda plan, version: (
-            {"eot_tokens": [plan.turn_end]} if plan.turn_end and _chat(plan, version) else {}
+            {"eot_tokens": [plan.turn_end]}
+            if plan.turn_end and _chat(plan, version) and plan.tokens == "native"
+            else {}
         ),
         lambda config: {},
         why="the token that ends an answer is trained on",

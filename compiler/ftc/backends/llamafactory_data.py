@@ -73,6 +73,8 @@ def template(plan: Plan) -> Template:
         return Template("empty")
     if plan.family == "gemma" and plan.model_type == "gemma3":  # its processor wants its own
         return Template("gemma3")
+    if plan.tokens == "exact":  # writes nothing, and leaves the tokenizer as it is
+        return Template("empty")
     return TEMPLATES.get(plan.family, Template("empty"))
 
 
@@ -112,6 +114,18 @@ def _sft(plan: Plan, version: str) -> bool:
     return plan.stage == "sft"
 
 
+READY = {"sft": "tokenized", "pretrain": "tokenized-documents"}
+
+
+def _write_tokens(plan: Plan, version: str) -> dict[str, Any]:
+    return {"tokenized_path": READY[plan.stage]} if ready(plan, version) else {}
+
+
+def ready(plan: Plan, version: str) -> bool:
+    """The rows are read as the tokens that ftc wrote."""
+    return plan.tokens == "exact" and plan.stage in READY
+
+
 DATA: tuple[Key, ...] = (
     fixed("dataset", "train", "the rows that ftc wrote"),
     fixed("dataset_dir", ".", "the build folder"),
@@ -122,6 +136,13 @@ DATA: tuple[Key, ...] = (
         when=lambda plan, version: plan.eval_steps > 0,
     ),
     fixed("val_size", 0.0, "ftc split the rows already"),
+    Key(
+        ("tokenized_path",),
+        ("tokens",),
+        _write_tokens,
+        lambda config: {"tokens": "exact" if config.get("tokenized_path") else "native"},
+        why="the rows as tokens, which ftc_tokenized.py lays out; other data keys are ignored then",
+    ),
     fixed("overwrite_cache", True, "rows are never taken from the cache of another run"),
     Key(
         ("template", "default_system"),

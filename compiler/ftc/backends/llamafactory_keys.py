@@ -20,6 +20,7 @@ from ftc.backends.base import (
     whole,
     words,
 )
+from ftc.backends.llamafactory_data import READY, ready
 from ftc.plan import Plan
 
 STAGES = {"sft": "sft", "pretrain": "pt", "dpo": "dpo", "orpo": "dpo", "kto": "kto"}
@@ -33,8 +34,17 @@ def _split(names: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (names or "").split(",") if part.strip())
 
 
+def _write_stage(plan: Plan, version: str) -> dict[str, Any]:
+    # The stage `pt` makes labels of its own, and none where eos is the padding too; ftc's are kept
+    # by the stage `sft`.
+    stage = "sft" if ready(plan, version) else STAGES[plan.stage]
+    return {"stage": stage, "do_train": True}
+
+
 def _read_stage(config: Native) -> dict[str, Any]:
     stage = config.get("stage", "sft")
+    if config.get("tokenized_path") == READY["pretrain"]:
+        return {"stage": "pretrain"}
     if stage == "dpo" and config.get("pref_loss") == "orpo":
         return {"stage": "orpo"}
     return {"stage": "pretrain" if stage == "pt" else stage}
@@ -85,7 +95,7 @@ MODEL: tuple[Key, ...] = (
     Key(
         ("stage", "do_train"),
         ("stage",),
-        lambda plan, version: {"stage": STAGES[plan.stage], "do_train": True},
+        _write_stage,
         _read_stage,
     ),
     same("seed", "seed"),

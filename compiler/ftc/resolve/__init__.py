@@ -31,6 +31,9 @@ def _given(sheet: Sheet) -> None:
         given = name in recipe.model_fields_set
         text = f"recipe: {name}" if given else "default of the recipe language"
         sheet.derived(name, getattr(recipe, name), text, kind="recipe" if given else "fixed")
+    given = "tokens" in recipe.data.model_fields_set
+    text = "recipe: data.tokens" if given else "each tool makes its own tokens of the rows"
+    sheet.derived("tokens", recipe.data.tokens, text, kind="recipe" if given else "fixed")
     sheet.derived("model", model.id, model.source, kind="fact")
     sheet.derived("model_revision", model.revision, "recipe: model.revision", kind="recipe")
     sheet.derived("model_type", model.shape.model_type if model.shape else "", model.source)
