@@ -140,7 +140,7 @@ def _environment(own: Path | None) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=lambda name: (name or "").endswith(".html.j2"),
         bytecode_cache=_Compiled(),
     )
     environment.filters |= {"yaml": yaml_value, "json": json_value, "note": note, "cell": cell}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 from ftc.facts import snapshot, tokenizer
 from ftc.parity.pieces import Pieces, pieces
@@ -87,3 +88,16 @@ def records(build: Path, part: str) -> list[dict[str, Any]]:
         hint = "data.eval = 0.1 in the recipe holds rows out" if part == "eval" else "build again"
         raise FtcError(f"{build}: has no rows to {part} on", hint=hint)
     return found
+
+
+def numbers(records: Sequence[Mapping[str, Any]], ids: Iterable[str]) -> list[int]:
+    """Where the rows of these ids stand, from 0, in order. FtcError for an id that there is not."""
+    known = {str(record["id"]): number for number, record in enumerate(records)}
+    missing = [wanted for wanted in ids if wanted not in known]
+    if missing:
+        near = nearest(missing[0], known)
+        raise FtcError(
+            f"no row has the id {missing[0]!r}",
+            hint=f"did you mean {near}?" if near else f"the first one is {next(iter(known))}",
+        )
+    return sorted(known[wanted] for wanted in ids)
