@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ SHADOW, ADAPTER = "<shadow>", "<adapter>"
 class Override:
     """`key` gets `value`, or is left out where the value is None.
 
-    With `present`, a config without the key stays without it. A value SHADOW is the folder of the
-    shadow model, ADAPTER that of the adapter that both tools start from, and left out without one.
+    With `present`, a config without the key stays without it; with `where`, only a config that it
+    says yes to is changed. A value SHADOW is the folder of the shadow model, ADAPTER that of the
+    adapter that both tools start from, and left out without one.
     """
 
     key: str
@@ -26,6 +27,12 @@ class Override:
     reason: str
     levels: tuple[Level, ...] = LEVELS
     present: bool = False
+    where: Callable[[Mapping[str, Any]], bool] = lambda config: True
+
+    def concerns(self, config: Mapping[str, Any], level: Level) -> bool:
+        """Whether a config is changed by it at a level."""
+        absent = self.present and self.key not in config
+        return level in self.levels and not absent and self.where(config)
 
 
 def applied(
@@ -40,7 +47,7 @@ def applied(
     known = {SHADOW: str(shadow), ADAPTER: str(adapter) if adapter else None}
     result = dict(config)
     for one in overrides:
-        if level not in one.levels or (one.present and one.key not in result):
+        if not one.concerns(config, level):
             continue
         value = known.get(one.value, one.value) if isinstance(one.value, str) else one.value
         if value is None:
@@ -57,7 +64,7 @@ def changes(
     return [
         (one.key, one.reason)
         for one in overrides
-        if level in one.levels
-        and (one.key in config if one.present or one.value is None else True)
+        if one.concerns(config, level)
+        and (one.key in config or one.value is not None)
         and config.get(one.key) != one.value
     ]
