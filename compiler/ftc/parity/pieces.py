@@ -11,9 +11,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 Pieces = Callable[[Sequence[int]], list[str]]
-_BYTE = re.compile(
-    r"<0x([0-9A-F]{2})>"
-)  # a byte in a SentencePiece vocabulary
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # a byte in a SentencePiece vocabulary
 
 
 def pieces(tokenizer: Tokenizer) -> Pieces:
