@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from ftc.parity.inside.common import Out
 
 
-def several(request: dict[str, Any], out: str) -> None:
+def several(request: dict[str, Any], out: Path) -> None:
     """Tells of each run of the request, or of the one that the whole request is."""
     for run in request.get("runs", [request]):
         os.chdir(run.get("folder", "."))
-        tell(run, Path(run.get("out", out)).absolute())
+        tell(run, Path(run.get("out", out)))
 
 
 def tell(request: dict[str, Any], folder: Path) -> None:
@@ -209,4 +209,5 @@ if __name__ == "__main__":
     # The cache of data sets is told apart by file names and times, so each process has its own.
     with tempfile.TemporaryDirectory(prefix="ftc-datasets-") as cache:
         os.environ["HF_DATASETS_CACHE"] = cache
-        several(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), *sys.argv[2:])
+        asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+        several(asked, Path(*sys.argv[2:]).absolute())
