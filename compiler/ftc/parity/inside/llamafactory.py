@@ -1,0 +1,111 @@
+"""What LLaMA-Factory makes of a pinned build: its rows, its schedule, its losses.
+
+python llamafactory.py REQUEST.json OUT/
+
+Runs inside LLaMA-Factory's interpreter, in the pinned folder; ftc never imports it. REQUEST and
+the files in OUT are those of `ftc.parity.probe`. The tool's own workflow does all the work; what
+it loads is kept between the passes, so that rows are tokenised once.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+# The script's own name would otherwise stand for the package's, in the folder that comes first.
+HERE = sys.path.pop(0)
+from llamafactory.data import get_dataset, get_template_and_fix_tokenizer  # type: ignore # noqa: E402
+from llamafactory.hparams import get_train_args  # type: ignore # noqa: E402
+from llamafactory.model import load_tokenizer  # type: ignore # noqa: E402
+from llamafactory.train import dpo, kto, pt, sft, tuner  # type: ignore # noqa: E402
+from transformers import DataCollatorForLanguageModeling  # type: ignore # noqa: E402
+
+sys.path.append(HERE)
+import common  # type: ignore # noqa: E402
+
+WORKFLOWS = (dpo, kto, pt, sft)
+# Keys that a trainer starts from an adapter by.
+ADAPTER = ("adapter_name_or_path",)
+
+
+def main(request: dict[str, Any], out: common.Out) -> None:
+    """Writes rows, then the schedule and the losses where the level asks for them."""
+    config = json.loads(Path(request["config"]).read_text(encoding="utf-8"))
+    out.progress("reading the rows")
+    known = Loaded(config)
+    for part in request["parts"]:
+        out.rows(part, list(known.rows(part))[: request.get("rows")])
+    if request["level"] == "tokens":
+        return out.told()
+    out.progress("planning the steps")
+    plain = {key: value for key, value in config.items() if key not in ADAPTER}
+    with known.kept():
+        planned = common.scheduled(lambda: tuner.run_exp(plain), request["real_config"])
+        losses: list[float] = []
+        if request["level"] == "loss":
+            total = min(int(request["steps"]), planned.schedule["steps"])
+            losses = common.trained(
+                lambda: tuner.run_exp(config),
+                total,
+                averaging=request.get("averaging"),
+                heard=lambda done: out.progress("training", done, total),
+            )
+    return out.told(planned.schedule, losses)
+
+
+class Loaded:
+    """The rows as LLaMA-Factory loads them, with what its workflows load them by."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        model, data, training, tuning, _ = get_train_args(dict(config))
+        self.stage = "rm" if tuning.stage == "dpo" else tuning.stage
+        module = load_tokenizer(model)
+        self.tokenizer = module["tokenizer"]
+        template = get_template_and_fix_tokenizer(self.tokenizer, data)
+        self.sets = get_dataset(template, model, data, training, stage=self.stage, **module)
+
+    def rows(self, part: str) -> Iterator[dict[str, Any]]:
+        """Each sequence of a part, in the order of the file; nothing for a part that is not."""
+        for said in self.sets.get(f"{part}_dataset") or ():
+            yield from self._sequences(said)
+
+    def _sequences(self, said: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        if "chosen_input_ids" in said:
+            return [self._row(said, f"{role}_", role) for role in ("chosen", "rejected")]
+        if "kto_tags" in said:
+            return [self._row(said, "", "desirable" if said["kto_tags"] else "undesirable")]
+        return [self._row(said, "", "")]
+
+    def _row(self, said: dict[str, Any], prefix: str, role: str) -> dict[str, Any]:
+        ids = said[f"{prefix}input_ids"]
+        labels = self._collated(ids) if self.stage == "pt" else said[f"{prefix}labels"]
+        return common.row(ids, labels, said.get(f"{prefix}attention_mask"), role)
+
+    def _collated(self, ids: list[int]) -> list[int]:
+        """The labels of a text, which only the collator of pre-training makes."""
+        collator = DataCollatorForLanguageModeling(tokenizer=self.tokenizer, mlm=False)
+        return collator([{"input_ids": ids}])["labels"][0].tolist()
+
+    def kept(self) -> "Kept":
+        """Within, the workflows get these rows instead of making them anew."""
+        return Kept(lambda *_, **__: dict(self.sets))
+
+
+class Kept:
+    """Puts `get_dataset` in the place where each workflow looks it up."""
+
+    def __init__(self, answer: Callable[..., Any]) -> None:
+        self.answer = answer
+
+    def __enter__(self) -> None:
+        for one in WORKFLOWS:
+            one.workflow.get_dataset = self.answer
+
+    def __exit__(self, *_: object) -> None:
+        for one in WORKFLOWS:
+            one.workflow.get_dataset = get_dataset
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), common.Out(Path(sys.argv[2])))
