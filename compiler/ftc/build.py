@@ -136,6 +136,10 @@ def build(
     files["train.jsonl"] = _lines(records(train, compiled.plan.stage, compiled.plan.has_tools))
     if held:
         files["eval.jsonl"] = _lines(records(held, compiled.plan.stage, compiled.plan.has_tools))
+    if compiled.plan.tokens == "exact":
+        files |= _tokens(compiled, {"train": train, "eval": held})
+        if backend == "llamafactory":
+            files[versions.TOKENIZED.name] = versions.TOKENIZED.read_text("utf-8")
     report = _report(compiled, train, held)
     files["data.json"] = _json(report)
     files["ftc.lock"] = _json(_lock(compiled, backend, version, files))
@@ -166,6 +170,36 @@ def _rows(compiled: Compiled) -> tuple[list[Example], list[Example]]:
     train = [e for e, long in zip(dataset.train, _long(compiled, "train"), strict=True) if not long]
     held = [e for e, long in zip(dataset.eval, _long(compiled, "eval"), strict=True) if not long]
     return train, held
+
+
+def _tokens(compiled: Compiled, parts: dict[str, list[Example]]) -> dict[str, str]:
+    """train.tokens.jsonl and eval.tokens.jsonl: the rows as the ids and labels of the plan."""
+    from ftc.facts import exact  # noqa: PLC0415 - start-up cost, for builds that do without
+
+    plan = compiled.plan
+    count = exact.counter(compiled.facts.model, plan.thinking)
+    if count is None:
+        raise FtcError(
+            f"{plan.model}: has no tokenizer at hand to make tokens with",
+            hint='download the model, or leave data.tokens = "exact" out',
+        )
+    files = {}
+    for part, examples in parts.items():
+        if not examples:
+            continue
+        rows = list(count.rows(examples, plan.stage, everything=plan.train_on_prompt))
+        for example, row in zip(examples, rows, strict=True):
+            if len(row.ids) > plan.max_length:
+                raise FtcError(
+                    f"{example.file}:{example.line}: has {len(row.ids)} tokens with thinking = "
+                    f"{str(plan.thinking).lower()}, over {plan.max_length}",
+                    hint="set training.thinking in the recipe, or raise training.max_length",
+                )
+        files[f"{part}.tokens.jsonl"] = _lines(
+            {"input_ids": row.ids, "attention_mask": [1] * len(row.ids), "labels": row.labels}
+            for row in rows
+        )
+    return files
 
 
 def _long(compiled: Compiled, part: str) -> list[bool]:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ftc.data.chat import turns
 from ftc.data.example import Example, Message
 from ftc.recipe import Stage
 
@@ -63,7 +64,7 @@ def _chat(example: Example) -> dict[str, Any]:
 def _called(example: Example) -> dict[str, Any]:
     return {
         "id": example.id,
-        "messages": _text(list(_messages(example.messages))),
+        "messages": _text(list(turns(example.messages))),
         "tools": _text(list(example.tools)),
         "conversations": list(_conversations(example.messages)),
         # An empty list would make LLaMA-Factory write an empty system turn.
@@ -73,24 +74,6 @@ def _called(example: Example) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _messages(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
-    """Turns as chat templates want them: calls and results know each other by an id of nine."""
-    count, waiting = 0, []
-    for message in messages:
-        turn: dict[str, Any] = _turn(message)
-        if message.tool_calls:
-            ids = [f"call{count + index:05d}" for index in range(len(message.tool_calls))]
-            count += len(ids)
-            waiting = list(zip(ids, message.tool_calls, strict=True))
-            turn["tool_calls"] = [
-                {"id": name, "type": "function", "function": dict(call)} for name, call in waiting
-            ]
-        if message.role == "tool" and waiting:
-            name, call = waiting.pop(0)
-            turn |= {"name": call["name"], "tool_call_id": name}
-        yield turn
 
 
 def _conversations(messages: Sequence[Message]) -> Iterator[dict[str, str]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ftc import resources
 from ftc.diagnostics import nearest
@@ -15,8 +14,7 @@ Device = Literal["cpu", "gpu"]
 DEVICES: tuple[Device, ...] = ("cpu", "gpu")
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(NamedTuple):
     """What one environment is made of: files in `ftc/run/locks`, and the room it takes.
 
     `cuda` is installed only where pip found a CUDA build of torch: a CPU build needs none of it.
@@ -27,8 +25,7 @@ class Lock:
     cuda: str = ""
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """One supported version of one backend.
 
     `python` is what the tool itself asks for, `interpreters` the versions that its CPU lock was
@@ -56,6 +53,8 @@ class Version:
 
 # Runs inside Axolotl's interpreter; ftc copies it there and never imports it.
 PLUGIN = resources.PACKAGE / "backends" / "plugin" / "ftc_axolotl.py"
+# Runs inside LLaMA-Factory's interpreter before a training with tokens of ftc's own.
+TOKENIZED = PLUGIN.with_name("ftc_tokenized.py")
 TORCH_CUDA = "torch-2.13.0-cuda.txt"
 
 VERSIONS: tuple[Version, ...] = (

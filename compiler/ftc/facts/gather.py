@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from ftc.data.layouts import SAME_PAIR
 from ftc.data.load import load, trimmed, with_system
 from ftc.data.turns import EMPTY_ANSWER
 from ftc.facts import hardware, model, remembered, tokens
-from ftc.facts.records import DataFacts, Facts, Lengths
+from ftc.facts.records import DataFacts, Facts, Lengths, ModelFacts
 
 Progress = Callable[[str, int, int], None]  # what, rows done, rows in all
 
@@ -42,13 +41,22 @@ def gather(
     if model_facts.tokenizer is not None:
         dataset = trimmed(dataset, model_facts.tokenizer.trims)
         dataset = with_system(dataset, model_facts.tokenizer.default_system)
-    counter = tokens.counter(model_facts)
+    counter = _counter(recipe, model_facts)
     try:
         facts = data_facts(dataset, recipe.stage, counter, progress)
     except tokens.RowRefused as refused:
         dataset = _accepted(dataset, counter, refused)
         facts = data_facts(dataset, recipe.stage, counter, progress)
     return Facts(model_facts, facts, hardware_facts, tuple(backends)), dataset
+
+
+def _counter(recipe: recipe.Recipe, found: ModelFacts) -> tokens.Counter | None:
+    """What counts the tokens: those that the tools make, or those that ftc writes."""
+    if recipe.data.tokens == "native" or recipe.stage not in tokens.EXACT:
+        return tokens.counter(found)
+    from ftc.facts import exact  # noqa: PLC0415 - start-up cost, for builds that do without
+
+    return exact.counter(found, bool(recipe.training.thinking))
 
 
 def data_facts(
@@ -105,9 +113,7 @@ def _lengths(
     if counter is None:
         return tokens.estimate(rows, stage)
     heard = (lambda done: progress(part, done, len(rows))) if progress else None
-    known = counter.facts
-    special = json.dumps([known.bos, known.eos, known.pad, known.adds_bos, counter.reasoning])
-    decides = (known.sha256, counter.template, special, stage, identity.digest(rows))
+    decides = (*counter.key, stage, identity.digest(rows))
     return remembered.lengths(decides, len(rows), lambda: counter.lengths(rows, stage, heard))
 
 

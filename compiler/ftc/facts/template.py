@@ -7,9 +7,10 @@ size of texts are counted: one that hangs or explodes ends in a `TemplateFault`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache, wraps
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -19,6 +20,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from ftc.data.chat import turns
 from ftc.data.example import Message, Role
 
 STEPS = 300_000  # loop rounds and calls of one rendering; a long chat takes some thousands
@@ -132,16 +134,20 @@ def render(
     *,
     tools: Sequence[dict[str, Any]] = (),
     prompt: bool = False,
+    variables: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """The chat as the model reads it; `prompt` adds the start of an answer. TemplateFault."""
+    """The chat as the model reads it; `prompt` adds the start of an answer. TemplateFault.
+
+    `variables` are those that this template asks for beside the usual ones.
+    """
     environment, template = _compiled(text)
     environment.steps = 0
-    chat = [_plain(message) for message in messages]
-    variables = {"messages": chat, "tools": list(tools) or None, "documents": None}
+    chat = {"messages": list(turns(messages)), "tools": list(tools) or None, "documents": None}
+    given = {**special, **variables, **chat}
     parts: list[str] = []
     size = 0
     try:
-        for part in template.generate(**special, **variables, add_generation_prompt=prompt):
+        for part in template.generate(**given, add_generation_prompt=prompt):
             size += len(part)
             if size > TEXT:
                 raise TemplateFault(f"makes a text of more than {TEXT:,} characters")
@@ -236,12 +242,3 @@ def _tojson(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
 
 def _raise(message: str) -> None:
     raise TemplateError(message)
-
-
-def _plain(message: Message) -> dict[str, Any]:
-    turn: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        turn["tool_calls"] = [
-            {"type": "function", "function": dict(call)} for call in message.tool_calls
-        ]
-    return turn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ rule of thumb), code and other languages fewer; a length that is too high only c
 English scripts the estimate is 9 % above the count of SmolLM2's tokenizer."""
 THINK = "<think>\n\n</think>\n\n"  # LLaMA-Factory 0.9.5, data/template.py, ReasoningTemplate
 TURN_TOKENS = 5  # control tokens a turn in the ChatML, Llama 3 and Gemma templates
+EXACT = ("sft", "pretrain")  # stages whose rows ftc can write as tokens
 Progress = Callable[[int], None]
 
 
@@ -47,6 +49,14 @@ class Counter:
     template: str
     facts: TokenizerFacts
     reasoning: bool = False
+    thinking: bool | None = None  # what the template is told, None: nothing
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """All that decides what is counted, beside the rows."""
+        known = self.facts
+        special = [known.bos, known.eos, known.pad, known.adds_bos, self.reasoning, self.thinking]
+        return known.sha256, self.template, json.dumps(special)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -120,23 +130,30 @@ class Counter:
         encoded = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(row) for row in encoded]
 
-    def _rendered(self, example: Example) -> tuple[str, ...]:
-        """The prompt, then prompt and answer: once, or for chosen and for rejected."""
-        messages, answers = asked(example), answers_of(example)
-        prompt = self._chat(example, messages, prompt=True)
-        whole = [self._chat(example, [*messages, answer]) for answer in answers]
-        if not whole[0].startswith(prompt):  # the start of an answer holds more than the answer
-            prompt = self._chat(example, messages)
-        return prompt, *whole
-
-    def _chat(self, example: Example, messages: Sequence[Message], prompt: bool = False) -> str:
+    def chat(self, example: Example, messages: Sequence[Message], prompt: bool = False) -> str:
+        """The messages as the model reads them, with the example's tools; RowRefused."""
         special = tokenizer.variables(self.facts.bos, self.facts.eos, self.facts.pad)
+        given = {} if self.thinking is None else {"enable_thinking": self.thinking}
         try:
             return template.render(
-                self.template, messages, special, tools=example.tools, prompt=prompt
+                self.template,
+                messages,
+                special,
+                tools=example.tools,
+                prompt=prompt,
+                variables=given,
             )
         except template.TemplateFault as error:
             raise RowRefused(example, f"the model's chat template {error}") from error
+
+    def _rendered(self, example: Example) -> tuple[str, ...]:
+        """The prompt, then prompt and answer: once, or for chosen and for rejected."""
+        messages, answers = asked(example), answers_of(example)
+        prompt = self.chat(example, messages, prompt=True)
+        whole = [self.chat(example, [*messages, answer]) for answer in answers]
+        if not whole[0].startswith(prompt):  # the start of an answer holds more than the answer
+            prompt = self.chat(example, messages)
+        return prompt, *whole
 
     def refusal(self, example: Example) -> str:
         """Why the chat template refuses a row, "" when it does not."""

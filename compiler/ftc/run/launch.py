@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ftc.backends.versions import TOKENIZED
 from ftc.errors import FtcError
 from ftc.run import environments
 from ftc.run.environments import Environment
@@ -91,7 +92,8 @@ def command(backend: str, python: Path, config: str, plan: Mapping[str, Any]) ->
                 f"{python}: LLaMA-Factory cannot start torchrun from a path with a space",
                 hint="set FTC_CACHE to a folder without spaces and install the environment there",
             )
-        return (str(python), "-m", "llamafactory.cli", "train", config)
+        train = (str(python), "-m", "llamafactory.cli", "train", config)
+        return (str(python), TOKENIZED.name, *train) if plan.get("tokens") == "exact" else train
     axolotl = (str(python), "-m", "axolotl.cli.main", "train", config, "--launcher")
     if not distributed(plan):
         return (*axolotl, "python")

@@ -1,0 +1,136 @@
+"""Rows as tokens, made once for both tools: the model's own template and tokenizer, and a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from tokenizers import Encoding
+
+from ftc import recipe
+from ftc.data.example import Example
+from ftc.errors import FtcError
+from ftc.facts import spans, tokens
+from ftc.facts.records import Lengths, ModelFacts
+
+UNTRAINED = -100  # the label that the loss of every tool leaves out
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as both tools read it: token ids, and for each of them its id or `UNTRAINED`."""
+
+    ids: Sequence[int]
+    labels: Sequence[int]
+
+
+@dataclass(frozen=True)
+class ExactCounter(tokens.Counter):
+    """Counts, and makes, the tokens that ftc writes; `end` is the text that ends a turn."""
+
+    end: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """All that decides what is counted, beside the rows."""
+        return ("exact", self.end, *super().key)
+
+    def lengths(
+        self,
+        examples: Sequence[Example],
+        stage: recipe.Stage,
+        progress: tokens.Progress | None = None,
+    ) -> Lengths:
+        """Tokens per row; RowRefused where a row's answers cannot be told from the rest."""
+        if stage == "pretrain":
+            return super().lengths(examples, stage, progress)
+        total: list[int] = []
+        prompt: list[int] = []
+        for start in range(0, len(examples), tokens.CHUNK):
+            for encoding, found in self._encoded(examples[start : start + tokens.CHUNK]):
+                total.append(len(encoding))
+                prompt.append(sum(end <= found[-1][0] for _, end in encoding.offsets))
+            if progress:
+                progress(len(total))
+        answer = [whole - before for whole, before in zip(total, prompt, strict=True)]
+        return Lengths(True, tuple(total), tuple(prompt), tuple(answer))
+
+    def refusal(self, example: Example) -> str:
+        """Why a row cannot be written as tokens, "" when it can."""
+        try:
+            spans.answers(example, self, self.end)
+        except tokens.RowRefused as refused:
+            return refused.reason
+        return ""
+
+    def rows(
+        self, examples: Sequence[Example], stage: recipe.Stage, *, everything: bool
+    ) -> Iterator[Row]:
+        """The rows of a file, in order; RowRefused, FtcError where there is no end of text.
+
+        Chats train each answer with its end, or every token with `everything`; documents are
+        bos, where the tokenizer writes one, text and eos, and train every token.
+        """
+        for start in range(0, len(examples), tokens.CHUNK):
+            part = examples[start : start + tokens.CHUNK]
+            if stage == "pretrain":
+                yield from self._documents(part)
+                continue
+            for encoding, found in self._encoded(part):
+                ids = encoding.ids
+                yield Row(ids, ids if everything else _labels(encoding, found))
+
+    def _encoded(self, examples: Sequence[Example]) -> Iterator[tuple[Encoding, list[spans.Span]]]:
+        told = [spans.answers(example, self, self.end) for example in examples]
+        texts = [text for text, _ in told]
+        encoded = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return zip(encoded, (found for _, found in told), strict=True)
+
+    def _documents(self, examples: Sequence[Example]) -> Iterator[Row]:
+        first = [self._id(self.facts.bos)] if self.facts.adds_bos else []
+        last = [self._id(self.facts.eos)]
+        texts = [example.text for example in examples]
+        for encoding in self.tokenizer.encode_batch(texts, add_special_tokens=False):
+            ids = [*first, *encoding.ids, *last]
+            yield Row(ids, ids)
+
+    def _id(self, token: str) -> int:
+        found = self.tokenizer.token_to_id(token) if token else None
+        if found is None:
+            raise FtcError(
+                f"{self.path}: has no token {token!r}" if token else f"{self.path}: names no eos",
+                hint='leave data.tokens = "exact" out, or mend the tokenizer files',
+            )
+        return int(found)
+
+
+def counter(model: ModelFacts, thinking: bool) -> ExactCounter | None:
+    """A counter of exact tokens for a model; None when it has no tokenizer at hand."""
+    native = tokens.counter(model)
+    if native is None:
+        return None
+    family = model.family
+    asks = thinking or (family is not None and family.reasoning)
+    return ExactCounter(
+        native.path,
+        native.template,
+        native.facts,
+        thinking=thinking if asks else None,
+        end=(family.turn_end if family else "") or native.facts.eos,
+    )
+
+
+def _labels(encoding: Encoding, found: Sequence[spans.Span]) -> list[int]:
+    """A token is trained when it holds a sign of an answer, were it with the blank before it."""
+    labels = [UNTRAINED] * len(encoding)
+    ahead = chain(found, [(1 << 62, 1 << 62)])
+    start, stop = next(ahead)
+    for place, (token, (first, last)) in enumerate(
+        zip(encoding.ids, encoding.offsets, strict=True)
+    ):
+        while first >= stop:
+            start, stop = next(ahead)
+        if last > start:
+            labels[place] = token
+    return labels
