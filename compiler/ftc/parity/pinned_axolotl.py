@@ -8,7 +8,6 @@ from typing import Any
 from ftc.parity.override import ADAPTER, SHADOW, Override
 from ftc.parity.records import Level
 
-SCRIPT = "told_axolotl.py"
 _LOSS: tuple[Level, ...] = ("loss",)
 _CARD = "needs a card"
 _SMALL = "a random model of the same kind is small enough for a CPU"

@@ -308,7 +308,8 @@ def preference(trainer: Any) -> dict[str, Any]:
     """
     if not hasattr(trainer, "beta"):
         return {}
-    loss = getattr(trainer, "loss_type", None)
+    # TRL 1.x names those of DPO in the plural.
+    loss = getattr(trainer, "loss_type", None) or getattr(trainer, "loss_types", None)
     found: dict[str, Any] = {"preference_beta": float(trainer.beta)}
     if loss is not None:
         found["preference_loss"] = loss[0] if isinstance(loss, list) and len(loss) == 1 else loss

@@ -1,13 +1,11 @@
-"""Tells what Axolotl itself makes of a pinned build folder: rows, schedule, losses.
+"""What Axolotl makes of a pinned build: its rows, its schedule, its losses.
 
-python told_axolotl.py REQUEST.json OUT     in the build folder; common.py says what OUT gets.
-python told_axolotl.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}]}:
-                                            several folders in one process; importing takes longer.
+python axolotl.py REQUEST.json OUT     in the pinned folder, as `ftc.parity.probe` says
+python axolotl.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}, ...]}:
+                                       several folders in one process, as importing takes longest
 
-A request holds "config", "level", "steps" (of the level loss), "parts" and "real_config". Runs in
-Axolotl's interpreter (0.19.0 and 0.21.0). Its name is not axolotl.py, which would be imported in
-Axolotl's place. Nothing of Axolotl is imported at the top: the processes that save a data set
-import this file again, and need none of it.
+Runs inside Axolotl's interpreter (0.19.0 and 0.21.0); ftc never imports it. Nothing of Axolotl is
+imported at the top: the processes that save a data set import this file again and need none of it.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +160,8 @@ def _tell_rows(out: Out, request: dict[str, Any], data: Any, trainer: Any) -> No
         dataset = getattr(source, f"{part}_dataset")
         if dataset is not None:
             out.progress(f"{part} rows", 0, len(dataset))
-            out.rows(part, rows(dataset, None if trainer is None else trainer.data_collator))
+            told = rows(dataset, None if trainer is None else trainer.data_collator)
+            out.rows(part, islice(told, request.get("rows")))
             out.progress(f"{part} rows", len(dataset), len(dataset))
 
 
@@ -206,6 +206,8 @@ def _rows_of_batch(batch: Any) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    # The script's own name would otherwise stand for the package's, in the folder that comes first.
+    sys.path.append(sys.path.pop(0))
     # The cache of data sets is told apart by file names and times, so each process has its own.
     with tempfile.TemporaryDirectory(prefix="ftc-datasets-") as cache:
         os.environ["HF_DATASETS_CACHE"] = cache
