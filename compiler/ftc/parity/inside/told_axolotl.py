@@ -1,11 +1,12 @@
 """What Axolotl makes of a pinned build: its rows, its schedule, its losses.
 
-python axolotl.py REQUEST.json OUT     in the pinned folder, as `ftc.parity.probe` says
-python axolotl.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}, ...]}:
-                                       several folders in one process, as importing takes longest
+python told_axolotl.py REQUEST.json OUT     in the pinned folder, as `ftc.parity.probe` says
+python told_axolotl.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}]}:
+                                            several folders in one process; importing takes longer
 
-Runs inside Axolotl's interpreter (0.19.0 and 0.21.0); ftc never imports it. Nothing of Axolotl is
-imported at the top: the processes that save a data set import this file again and need none of it.
+Runs inside Axolotl's interpreter (0.19.0 and 0.21.0); ftc never imports it. By the name axolotl.py
+it would be imported in Axolotl's place. Nothing of Axolotl is imported at the top: the processes
+that save a data set import this file again and need none of it.
 """
 
 from __future__ import annotations
@@ -206,8 +207,6 @@ def _rows_of_batch(batch: Any) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    # The script's own name would otherwise stand for the package's, in the folder that comes first.
-    sys.path.append(sys.path.pop(0))
     # The cache of data sets is told apart by file names and times, so each process has its own.
     with tempfile.TemporaryDirectory(prefix="ftc-datasets-") as cache:
         os.environ["HF_DATASETS_CACHE"] = cache
