@@ -57,7 +57,7 @@ def marked(row: Row, contents: Sequence[Content], reader: Reader) -> Marked:
         end = _end(tokens, last, reader)
         if end:
             closed[turn] = tokens[end].trained
-            for at in _closing(tokens, end):
+            for at in _closing(tokens, end, reader):
                 tokens[at] = replace(tokens[at], kind="terminator")
     return Marked(tuple(tokens), tuple(found), closed)
 
@@ -108,10 +108,13 @@ def _end(tokens: Sequence[Token], last: int, reader: Reader) -> int:
     return 0
 
 
-def _closing(tokens: Sequence[Token], end: int) -> Iterator[int]:
-    """The end of a turn, and the line break after it where a backend trains on that too."""
+def _closing(tokens: Sequence[Token], end: int, reader: Reader) -> Iterator[int]:
+    """The end of a turn, and what a backend trains on after it: a line break, a second end."""
     yield end
     for at in range(end + 1, len(tokens)):
-        if not (tokens[end].trained and tokens[at].trained) or tokens[at].text.strip():
+        blank = not tokens[at].text.strip()
+        if not (tokens[end].trained and tokens[at].trained and tokens[at].content < 0):
+            return
+        if not (blank or tokens[at].id in reader.ends):
             return
         yield at

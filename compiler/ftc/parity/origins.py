@@ -11,15 +11,16 @@ from ftc.parity.records import Row
 from ftc.parity.shown import Shown, shown
 from ftc.parity.sources import contents
 
-ENOUGH = 0.5  # of a source row's characters in a text: it is that row's
+ENOUGH = 0.9  # of a source row's characters in a text: it is that row's
+NEAR = 500  # rows on either side of the likeliest that are looked through
 Record = Mapping[str, Any]
 
 
 def rows(told: Sequence[Row], records: Sequence[Record], reader: Reader) -> Iterator[Shown]:
     """Each row of a backend, beside the record that it was made from, or the records of a pack.
 
-    The next record is the likeliest; where less than half of it stands in the row, as after a
-    dropped one, the record that fits best is taken.
+    The next record is the likeliest; where not all of it stands in the row, as after a dropped
+    one, the record that fits best is taken.
     """
     following: Counter[str] = Counter()
     for row in told:
@@ -36,11 +37,8 @@ def rows(told: Sequence[Row], records: Sequence[Record], reader: Reader) -> Iter
 def _one(text: str, records: Sequence[Record], role: str, likeliest: int) -> int:
     if likeliest < len(records) and _share(text, records[likeliest], role) >= ENOUGH:
         return likeliest
-    shares = [_share(text, record, role) for record in records]
-    best = max(shares)
-    if likeliest < len(records) and shares[likeliest] == best:
-        return likeliest
-    return shares.index(best)
+    near = range(max(0, likeliest - NEAR), min(len(records), likeliest + NEAR))
+    return max(near, key=lambda it: (_share(text, records[it], role), it == likeliest))
 
 
 def _members(text: str, records: Sequence[Record], role: str) -> list[int]:

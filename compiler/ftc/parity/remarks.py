@@ -16,24 +16,29 @@ _HEADER = re.compile(r"^\w+\n+")
 _EMPTY_THOUGHT = re.compile(r"<think>\s*</think>\s*")
 
 
-def notes(row: Marked) -> Iterator[str]:
+def notes(row: Marked, reader: Reader) -> Iterator[str]:
     """Texts that stand in no message: what the template adds, and what of it is trained."""
-    added = []
-    for _, run in groupby(row.tokens, _of_template):
-        tokens = list(run)
-        if not _of_template(tokens[0]):
-            continue
-        added += ["an empty think block"] * len(_EMPTY_THOUGHT.findall(_text(tokens)))
-        for kind, part in groupby(tokens, lambda token: token.kind):
-            text = _HEADER.sub("", _text(list(part)).strip())
-            if kind == "template" and len(re.findall(r"\w+", text)) >= WORDS:
-                added.append(quoted(text))
+    added = list(_added(row, reader))
     for text in dict.fromkeys(added):
         count = f" ({added.count(text)} times)" if added.count(text) > 1 else ""
         yield f"the template adds {text}{count}"
     beside = [token for token in row.tokens if _of_template(token) and token.trained]
-    if beside and any(not token.trained for token in row.tokens):
+    if beside and not reader.train_on_prompt:
         yield f"{_count(len(beside), 'token')} of the template trained: {quoted(_text(beside))}"
+
+
+def _added(row: Marked, reader: Reader) -> Iterator[str]:
+    """Empty think blocks; and what stands between special tokens and is more than a header."""
+    for inside, run in groupby(row.tokens, _of_template):
+        if not inside:
+            continue
+        tokens = list(run)
+        yield from ["an empty think block"] * len(_EMPTY_THOUGHT.findall(_text(tokens)))
+        for special, part in groupby(tokens, lambda it: reader.control.get(it.id, False)):
+            text = _EMPTY_THOUGHT.sub("", _text(list(part))).strip()
+            text = _HEADER.sub("", text)
+            if not special and len(re.findall(r"\w+", text)) >= WORDS:
+                yield quoted(text)
 
 
 def warnings(row: Marked, contents: Sequence[Content], reader: Reader) -> Iterator[str]:
@@ -56,17 +61,16 @@ def warnings(row: Marked, contents: Sequence[Content], reader: Reader) -> Iterat
 
 
 def _missing(row: Marked, contents: Sequence[Content]) -> Iterator[str]:
-    """Messages that are not in the text, or not whole; calls and tools may be written anyhow."""
+    """Messages, calls and tools that are not in the text, or not whole."""
     places = {place.content: place for place in row.places}
     for number, content in enumerate(contents):
         place = places.get(number)
-        if len(content.ways) > 1:
-            continue
+        text = content.ways[0][0]
         if place is None:
-            yield f"{content.name} is not in the row: {quoted(content.ways[0][0])}"
+            yield f"{content.name} is not in the row: {quoted(text)}"
         elif not place.whole:
-            whole = len(content.ways[0][0])
-            yield f"{content.name} is not whole: {place.end - place.start} of {whole} characters"
+            there = place.end - place.start
+            yield f"{content.name} is not whole: {there} of {len(text)} characters"
 
 
 def _open(row: Marked, contents: Sequence[Content]) -> Iterator[str]:

@@ -73,7 +73,7 @@ def shown(row: Row, records: Sequence[Mapping[str, Any]], reader: Reader, number
         len(read.tokens),
         sum(token.trained for token in read.tokens),
         tuple(_spans(read.tokens)),
-        tuple(notes(read)),
+        tuple(notes(read, reader)),
         tuple(warnings(read, wanted, reader)),
     )
 

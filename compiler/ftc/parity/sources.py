@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,34 +29,33 @@ def contents(record: Mapping[str, Any], role: str = "", default_system: str = ""
     """The contents of a record of `ftc.backends.rows`, in order; empty ones are left out.
 
     `role` is that of the sequence ("chosen", "rejected", "" else). A first system turn that is
-    `default_system`, the model's template's own, counts as text of the template.
+    `default_system`, the model's template's own, counts as text of the template; answers in the
+    prompt of a preference row are prompt.
     """
     if "text" in record:
         return [Content("the text", "answer", 0, ((record["text"],),))]
+    given = _sequence(record.get("prompt"))
+    answers = _sequence(record.get("completion") or record.get(role or "chosen"))
+    found = list(_tools(_sequence(_read(record.get("tools")))))
     seen: Counter[str] = Counter()
-    found = [*_tools(_read(record.get("tools") or []))]
-    for turn, message in enumerate(_messages(record, role)):
+    for turn, message in enumerate([*_sequence(_read(record.get("messages"))), *given, *answers]):
+        asked: Kind = "prompt" if turn < len(given) else "answer"
+        kind = asked if message["role"] == "assistant" else "prompt"
+        if turn == 0 and (message["role"], message["content"]) == ("system", default_system):
+            kind = "template"
         name = _NAMES.get(message["role"], message["role"])
         seen[name] += 1
-        numbered = name if name == "system turn" and seen[name] == 1 else f"{name} {seen[name]}"
-        kind: Kind = "answer" if name == "answer" else "prompt"
-        text = message.get("content") or ""
-        if turn == 0 and name == "system turn" and text == default_system:
-            kind = "template"
-        if text:
-            found.append(Content(numbered, kind, turn, ((text,),)))
-        for call in message.get("tool_calls") or ():
-            function = call.get("function", call)
-            ways = tuple(_call(function["name"], function["arguments"]))
-            found.append(Content(f"the call of {function['name']}", kind, turn, ways))
+        found += _message(message, kind, turn, f"{name} {seen[name]}")
     return found
 
 
-def _messages(record: Mapping[str, Any], role: str) -> Sequence[Mapping[str, Any]]:
-    if "messages" in record:
-        return _sequence(_read(record["messages"]))
-    answer = record.get("completion") or record.get(role or "chosen") or []
-    return [*record.get("prompt", []), *answer]
+def _message(message: Mapping[str, Any], kind: Kind, turn: int, name: str) -> Iterator[Content]:
+    if text := message.get("content"):
+        yield Content(name.replace("system turn 1", "system turn"), kind, turn, ((text,),))
+    for call in message.get("tool_calls") or ():
+        it = call.get("function", call)
+        ways = tuple(_call(it["name"], it["arguments"]))
+        yield Content(f"{name}'s call of {it['name']}", kind, turn, ways)
 
 
 def _sequence(value: Any) -> Sequence[Mapping[str, Any]]:
@@ -68,15 +67,17 @@ def _read(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _tools(tools: Any) -> Iterator[Content]:
-    for tool in _sequence(tools):
-        function = tool.get("function", tool)
+def _tools(tools: Iterable[Any]) -> Iterator[Content]:
+    """A tool as JSON, as most templates write it, or else its name and what it is for."""
+    for tool in tools:
+        it = tool.get("function", tool)
         ways = [
-            (json.dumps(it, ensure_ascii=False, indent=indent),)
-            for it in (tool, function)
+            (json.dumps(shape, ensure_ascii=False, indent=indent),)
+            for shape in (tool, it)
             for indent in (None, 4)
         ]
-        yield Content(f"the tool {function.get('name', '')}", "prompt", -1, tuple(ways))
+        described = tuple(str(it[key]) for key in ("name", "description") if it.get(key))
+        yield Content(f"the tool {it.get('name', '')}", "prompt", -1, (*ways, described))
 
 
 def _call(name: str, arguments: Any) -> Iterator[tuple[str, ...]]:
