@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftc.diagnostics import Finding, Severity
 from ftc.plan import PATHS, Plan
@@ -15,8 +14,7 @@ PREFERENCE = ("dpo", "kto", "orpo")
 _MISSING: Any = object()
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """Native keys and the plan settings that they hold, with the way in both directions.
 
     `write(plan, version)` gives the native keys, none where the plan does not need them;
@@ -33,8 +31,7 @@ class Key:
     constant: Any = None
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """What a backend cannot express, or does differently; `applies` says when that matters."""
 
     setting: str

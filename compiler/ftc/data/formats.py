@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftc import recipe
 from ftc.data import layouts
@@ -14,8 +13,7 @@ from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """`needs`: of each group of names one column must be there. `row` is a sample for messages."""
 
     name: str

@@ -7,9 +7,8 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
@@ -30,8 +29,7 @@ _BINARY = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """`suffix` is that of the unpacked file, `head` its first bytes, unpacked."""
 
     path: Path

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftc.data.example import Rejected
 
@@ -12,8 +11,7 @@ class BadRow(ValueError):
     """Why a row cannot be used; whoever reads many rows turns it into a `Rejected`."""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """`rows` are (line, columns) pairs; `kind` is what the content turned out to be."""
 
     file: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftc.factors.table import FactorRow, LimitRow, Table, ValueRow
 from ftc.plan import Origin
@@ -16,8 +15,7 @@ Choose = Callable[[Sequence[Any]], Any]
 QUARTER = 0.25  # one shift of a factor, as a share of the range (judgment)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """A decided value; None when no row of the table speaks."""
 
     value: Any

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ftc.data.example import Role
 from ftc.memory.shape import Shape
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     """A chat template family by ftc's name; each backend maps that name to its own template.
 
     `turn_end` is the token that ends an assistant turn; `reasoning` families know think blocks.

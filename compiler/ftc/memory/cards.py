@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ftc import kept
 from ftc.diagnostics import nearest
@@ -20,8 +20,7 @@ NOISE = re.compile(
 SIZE = re.compile(r"(\d+)g(?:i?b)?")
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """A GPU model. `memory_gb` is the data sheet's figure, `gib` what the driver lists.
 
     `capability` is CUDA's compute capability, None on AMD; `flash` whether FlashAttention 2

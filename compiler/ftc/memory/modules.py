@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftc.memory.job import ALL_LINEAR
 from ftc.memory.shape import Shape
@@ -43,8 +43,7 @@ EVERY = ("all", "all-linear")
 HEADS = ("lm_head", "embed_tokens", "wte", "output_layer", "embed_out")
 
 
-@dataclass(frozen=True)
-class Linear:
+class Linear(NamedTuple):
     """A weight of `outputs` x `inputs`; `copies` of it in a block; `expert`: one of a mixture."""
 
     roles: tuple[str, ...]

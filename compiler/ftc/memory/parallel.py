@@ -7,7 +7,7 @@ unmeasured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftc.memory.job import GIB, Job
 from ftc.memory.modules import block_linear_parameters, embedding_parameters
@@ -19,8 +19,7 @@ SUB_GROUP = 1_000_000_000  # sub_group_size of stage 3, in templates/deepspeed
 SHARDED_MARGIN = 0.05  # of what ZeRO-3 holds; chosen after seeing the 13 rows
 
 
-@dataclass(frozen=True)
-class States:
+class States(NamedTuple):
     """Bytes of the run-long states on one card, and of the gradients."""
 
     weights: float

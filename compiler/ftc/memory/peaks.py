@@ -5,8 +5,7 @@ Source: section 4 of the memory notes (docs/memory.md), "Peak".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ftc.memory.activations import (
     block_saved,
@@ -23,8 +22,7 @@ from ftc.memory.shape import Shape
 from ftc.memory.weights import dequantised_bytes, optimizer_scratch, trainable_parameters
 
 
-@dataclass(frozen=True)
-class Peaks:
+class Peaks(NamedTuple):
     """Bytes of the dynamic part at the four moments that can be the fullest."""
 
     loss: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ftc.memory.formula import estimate
@@ -56,9 +55,8 @@ def _method(sheet: Sheet) -> None:
     decision = sheet.table_says("method", lambda choices: _first_fitting(sheet, choices))
     if decision.value is None:
         decision = sheet.table_says("method", lambda choices: choices[-1])
-        decision = replace(
-            decision, origin=with_text(decision.origin, "nothing fits the budget; this needs least")
-        )
+        origin = with_text(decision.origin, "nothing fits the budget; this needs least")
+        decision = decision._replace(origin=origin)
     sheet.put("method", decision.value, decision.origin)
     _quantisation(sheet)
 

@@ -6,7 +6,7 @@ A rule is a function over a `Case` that yields faults and never raises; its docs
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftc.diagnostics import Finding, Severity, nearest, ordered
 from ftc.errors import FtcError
@@ -34,8 +34,7 @@ from ftc.rules import (
 from ftc.rules.case import Case, Check
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """`code` is an address: never reused, never renumbered. `name` is the fault.
 
     `research` holds the ids that the catalogue of faults gives it; "" for a rule of ftc's own.

@@ -5,14 +5,13 @@ Together with `RULES` every fault of the catalogue (A01 to G06) stands in exactl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 WRITTEN = "test_rules_held.py::test_what_is_written"
 INFO_WRITTEN = "test_rules_held.py::test_dataset_info"
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """A fault that cannot happen to what ftc writes: why, and the test that holds it.
 
     `rule` names the rule that finds it when a native key of the recipe brings it back.
@@ -25,8 +24,7 @@ class Held:
     rule: str = ""
 
 
-@dataclass(frozen=True)
-class Later:
+class Later(NamedTuple):
     """A fault that is not looked for yet, and what it would need."""
 
     research: str

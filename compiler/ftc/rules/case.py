@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftc.diagnostics import Severity
 from ftc.factors.table import Table, shipped
@@ -17,8 +17,7 @@ PREFERENCE = ("dpo", "kto", "orpo")
 _UNKNOWN = Origin("fixed", "unknown")
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """`where` is a dotted recipe path; `severity` None means that of the rule."""
 
     where: str

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ftc.rules.case import Case, Fault
 
 KTO_ONLY = ("desirable_weight", "undesirable_weight")
 
 
-@dataclass(frozen=True)
-class Dead:
+class Dead(NamedTuple):
     """A recipe key that has no effect when `applies` holds."""
 
     key: str
