@@ -1,21 +1,27 @@
 """What LLaMA-Factory makes of a pinned build: its rows, its schedule, its losses.
 
-python llamafactory.py REQUEST.json OUT/
+python llamafactory.py REQUEST.json OUT/    in the pinned folder; common.py says what OUT gets
+python llamafactory.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}]}
 
-Runs inside LLaMA-Factory's interpreter, in the pinned folder; ftc never imports it. REQUEST and
-the files in OUT are those of `ftc.parity.probe`. The tool's own workflow does all the work; what
-it loads is kept between the passes, so that rows are tokenised once.
+Runs inside LLaMA-Factory's interpreter; ftc never imports it. A request holds "config", "level",
+"steps" (of the level loss), "parts", "real_config" and "averaging".
+The tool's own workflow does all the work; what it loads is kept between the passes, so that rows
+are tokenised once.
 """
 
 import json
+import os
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 # The script's own name would otherwise stand for the package's, in the folder that comes first.
 HERE = sys.path.pop(0)
 from llamafactory.data import get_dataset, get_template_and_fix_tokenizer  # type: ignore # noqa: E402
+from llamafactory.data.template import TEMPLATES  # type: ignore # noqa: E402
 from llamafactory.hparams import get_train_args  # type: ignore # noqa: E402
 from llamafactory.model import load_tokenizer  # type: ignore # noqa: E402
 from llamafactory.train import dpo, kto, pt, sft, tuner  # type: ignore # noqa: E402
@@ -25,21 +31,33 @@ sys.path.append(HERE)
 import common  # type: ignore # noqa: E402
 
 WORKFLOWS = (dpo, kto, pt, sft)
-# Keys that a trainer starts from an adapter by.
-ADAPTER = ("adapter_name_or_path",)
+ADAPTER = "adapter_name_or_path"
+TOKENIZED = "ftc_tokenized.py"  # in a build of exact tokens
+REGISTERED = deepcopy(TEMPLATES)
 
 
-def main(request: dict[str, Any], out: common.Out) -> None:
+def several(request: dict[str, Any], out: Path) -> None:
+    """Tells of each run of the request, or of the one that the whole request is."""
+    for run in request.get("runs", [request]):
+        os.chdir(run.get("folder", "."))
+        TEMPLATES.update(deepcopy(REGISTERED))  # a default_system stays in them
+        tell(run, common.Out(Path(run.get("out", out))))
+
+
+def tell(request: dict[str, Any], out: common.Out) -> None:
     """Writes rows, then the schedule and the losses where the level asks for them."""
     config = json.loads(Path(request["config"]).read_text(encoding="utf-8"))
+    if config.get("tokenized_path") and Path(TOKENIZED).is_file():
+        runpy.run_path(TOKENIZED)["main"]([])
     out.progress("reading the rows")
     known = Loaded(config)
     for part in request["parts"]:
-        out.rows(part, list(known.rows(part))[: request.get("rows")])
+        out.rows(part, known.rows(part))
     if request["level"] == "tokens":
-        return out.told()
+        out.told()
+        return
     out.progress("planning the steps")
-    plain = {key: value for key, value in config.items() if key not in ADAPTER}
+    plain = {key: value for key, value in config.items() if key != ADAPTER}
     with known.kept():
         planned = common.scheduled(lambda: tuner.run_exp(plain), request["real_config"])
         losses: list[float] = []
@@ -51,7 +69,7 @@ def main(request: dict[str, Any], out: common.Out) -> None:
                 averaging=request.get("averaging"),
                 heard=lambda done: out.progress("training", done, total),
             )
-    return out.told(planned.schedule, losses)
+    out.told(planned.schedule, losses)
 
 
 class Loaded:
@@ -80,12 +98,15 @@ class Loaded:
     def _row(self, said: dict[str, Any], prefix: str, role: str) -> dict[str, Any]:
         ids = said[f"{prefix}input_ids"]
         labels = self._collated(ids) if self.stage == "pt" else said[f"{prefix}labels"]
-        return common.row(ids, labels, said.get(f"{prefix}attention_mask"), role)
+        mask = said.get(f"{prefix}attention_mask")
+        made: dict[str, Any] = common.row(ids, labels, mask, role)
+        return made
 
     def _collated(self, ids: list[int]) -> list[int]:
         """The labels of a text, which only the collator of pre-training makes."""
         collator = DataCollatorForLanguageModeling(tokenizer=self.tokenizer, mlm=False)
-        return collator([{"input_ids": ids}])["labels"][0].tolist()
+        labels: list[int] = collator([{"input_ids": ids}])["labels"][0].tolist()
+        return labels
 
     def kept(self) -> "Kept":
         """Within, the workflows get these rows instead of making them anew."""
@@ -108,4 +129,4 @@ class Kept:
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), common.Out(Path(sys.argv[2])))
+    several(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[-1]))

@@ -2,7 +2,8 @@
 
 python shadow.py REQUEST.json
 
-Runs inside either backend's interpreter; ftc never imports it. REQUEST: {"config": config.json of
+Runs inside either backend's interpreter; ftc never imports it. REQUEST, or each of its "runs":
+{"config": config.json of
 the model, "tokenizer": folder of its tokenizer files, "out": folder, "seed", "layers", "adapter":
 {rank, alpha, targets, dora, rslora, modules_to_save} or null, "adapter_out": folder}. What the
 older of two backends writes the newer reads, not the other way round.
@@ -236,4 +237,6 @@ def add_adapter(model: Any, said: dict[str, Any], seed: int, base: Path, out: st
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    for one in asked.get("runs", [asked]):
+        main(one)
