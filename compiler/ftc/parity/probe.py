@@ -24,6 +24,7 @@ from ftc.run.progress import Tail
 INSIDE = resources.PACKAGE / "parity" / "inside"
 STEPS = 20
 PARTS = ("train", "eval")
+SCRIPTS = {"axolotl": "told_axolotl.py", "llamafactory": "told_llamafactory.py"}
 # Its transformers and PEFT are the oldest: what they write, the others read.
 MAKER = "llamafactory"
 Progress = Callable[[str, int, int], None]
@@ -103,7 +104,7 @@ def several(
         asked = {"level": level, "steps": steps, "averaging": averaging}
         request = {"runs": [_request(job, asked) for job in jobs]}
         log = place / f"{jobs[0].out.name}.log"
-        _run(home, f"{jobs[0].backend}.py", request, log, jobs, progress)
+        _run(home, SCRIPTS[jobs[0].backend], request, log, jobs, progress)
         return [told(job.out, job.build, job.backend, job.version) for job in jobs]
 
 
@@ -205,7 +206,8 @@ def _run(
     status = _watched(command, folder, _variables(home, log.parent), log, tick)
     missing = [job for job in jobs if not (job.out / "told.json").is_file()]
     if status or missing:
-        raise _failure(home, status, missing[0].build if missing else log.parent, log)
+        what = str(missing[0].build) if missing else "the shadow model"
+        raise _failure(home, status, what, log)
 
 
 def _variables(home: Environment, workspace: Path) -> dict[str, str]:
@@ -233,12 +235,12 @@ def _watched(
             process.sweep(child.pid, folder)
 
 
-def _failure(home: Environment, status: int, what: Path, log: Path) -> FtcError:
+def _failure(home: Environment, status: int, what: str, log: Path) -> FtcError:
     text = failures.text(log)
     known = failures.diagnose(text, status)
     lines = "".join(f"\n  {line}" for line in failures.last_lines(text))
     return FtcError(
-        f"{what}: {home.backend} {home.version} failed on it, exit status {status}{lines}"
+        f"{what}: {home.backend} {home.version} failed, exit status {status}{lines}"
         f"\n  whole log: {log}",
         hint=known.remedy if known else "the config may hold what this version does not take",
         exit_code=4,

@@ -251,6 +251,9 @@ def skeleton(config: str) -> Any:
     made = AutoConfig.from_pretrained(config)
     if getattr(made, "quantization_config", None) is not None:
         del made.quantization_config
+    text = made.get_text_config()
+    if (getattr(text, "pad_token_id", None) or 0) >= text.vocab_size:
+        text.pad_token_id = None  # a default of the class; torch refuses it
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(made)
 

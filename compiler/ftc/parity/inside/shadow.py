@@ -131,6 +131,9 @@ def shrunk(config: dict[str, Any], layers: int, vocabulary: int) -> dict[str, An
             small[key] = 0.0
     if "vocab_size" in small and vocabulary:
         small["vocab_size"] = vocabulary_of(small, vocabulary)
+    pad, size = small.get("pad_token_id"), small.get("vocab_size")
+    if pad is not None and size is not None and pad >= size:
+        small["pad_token_id"] = None  # a default of the class, for a larger vocabulary
     return small
 
 

@@ -1,9 +1,10 @@
 """What LLaMA-Factory makes of a pinned build: its rows, its schedule, its losses.
 
-python llamafactory.py REQUEST.json OUT/    in the pinned folder; common.py says what OUT gets
-python llamafactory.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}]}
+python told_llamafactory.py REQUEST.json OUT/    in the pinned folder; common.py says what OUT gets
+python told_llamafactory.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}]}
 
-Runs inside LLaMA-Factory's interpreter; ftc never imports it. A request holds "config", "level",
+Runs inside LLaMA-Factory's interpreter; ftc never imports it. Its name is not llamafactory.py,
+which would be imported in the package's place. A request holds "config", "level",
 "steps" (of the level loss), "parts", "real_config" and "averaging".
 The tool's own workflow does all the work; what it loads is kept between the passes, so that rows
 are tokenised once.
@@ -18,17 +19,13 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-# The script's own name would otherwise stand for the package's, in the folder that comes first.
-HERE = sys.path.pop(0)
-from llamafactory.data import get_dataset, get_template_and_fix_tokenizer  # type: ignore # noqa: E402
-from llamafactory.data.template import TEMPLATES  # type: ignore # noqa: E402
-from llamafactory.hparams import get_train_args  # type: ignore # noqa: E402
-from llamafactory.model import load_tokenizer  # type: ignore # noqa: E402
-from llamafactory.train import dpo, kto, pt, sft, tuner  # type: ignore # noqa: E402
-from transformers import DataCollatorForLanguageModeling  # type: ignore # noqa: E402
-
-sys.path.append(HERE)
-import common  # type: ignore # noqa: E402
+import common  # type: ignore
+from llamafactory.data import get_dataset, get_template_and_fix_tokenizer  # type: ignore
+from llamafactory.data.template import TEMPLATES  # type: ignore
+from llamafactory.hparams import get_train_args  # type: ignore
+from llamafactory.model import load_tokenizer  # type: ignore
+from llamafactory.train import dpo, kto, pt, sft, tuner  # type: ignore
+from transformers import DataCollatorForLanguageModeling  # type: ignore
 
 WORKFLOWS = (dpo, kto, pt, sft)
 ADAPTER = "adapter_name_or_path"
