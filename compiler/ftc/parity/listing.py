@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ftc.parity.shown import Shown, Span
+from ftc.parity.remarks import harmless
+from ftc.parity.shown import LABELS, Shown, Span
 from ftc.parity.sources import Kind
 from ftc.render import render
 
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-LABELS: dict[Kind, str] = {
-    "control": "template",
-    "template": "template",
-    "prompt": "prompt",
-    "answer": "answer",
-    "terminator": "turn end",
-}
 LEGEND: dict[str, str] = {
     "template": "control tokens, role headers and other text that stands in no message",
     "prompt": "system, user and tool messages",
@@ -38,8 +31,6 @@ STYLES: dict[Kind, str] = {
 }
 MARGIN = 12  # characters before the text of a line
 BREAK = "⏎"
-# What would move the cursor or turn the direction of writing in a terminal or a page.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ def blocks(row: Shown) -> Iterator[Block]:
     """The parts of a row, in order. Each starts a line; a line break that the reader would not see
     so is a ⏎, and a control character is written `\\x1b`.
     """
-    for (label, trained), run in groupby(row.spans, lambda it: (LABELS[it.kind], it.trained)):
+    for (label, trained), run in groupby(row.spans, lambda it: (it.label, it.trained)):
         spans = list(run)
         texts = [(_visible(span), span.kind) for span in spans]
         last, kind = texts[-1]
@@ -65,8 +56,8 @@ def blocks(row: Shown) -> Iterator[Block]:
 
 
 def _visible(span: Span) -> str:
-    text = _UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", span.text)
-    content = text.rstrip("\n") if LABELS[span.kind] in ("prompt", "answer") else ""
+    text = harmless(span.text)
+    content = text.rstrip("\n") if span.kind in ("prompt", "answer") else ""
     return content + text[len(content) :].replace("\n", f"{BREAK}\n")
 
 

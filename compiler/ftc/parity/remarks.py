@@ -13,6 +13,7 @@ from ftc.parity.sources import Content
 WORDS = 3  # a text of the template with so many words is more than a role header
 SHORT = 90  # characters of a text that is quoted
 _HEADER = re.compile(r"^\w+\n+")
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _EMPTY_THOUGHT = re.compile(r"<think>\s*</think>\s*")
 
 
@@ -54,6 +55,8 @@ def warnings(row: Marked, contents: Sequence[Content], reader: Reader) -> Iterat
         trained = sum(token.trained for token in own)
         if content.kind == "answer" and trained < len(own):
             yield f"{content.name} is trained on {trained} of its {_count(len(own), 'token')}"
+        if held := {token.text for token in own if token.kind == "control"}:
+            yield f"{content.name} holds a token of the template: {' '.join(sorted(held))}"
     yield from _open(row, contents)
     stray = sum(token.kind == "prompt" and token.trained for token in row.tokens)
     if stray and not reader.train_on_prompt:
@@ -88,9 +91,14 @@ def _open(row: Marked, contents: Sequence[Content]) -> Iterator[str]:
             yield f"the end of {name} is not trained: the model does not learn to stop there"
 
 
+def harmless(text: str) -> str:
+    """A text with what would move the cursor or turn the writing around escaped: `\\x1b`."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def quoted(text: str) -> str:
     """A text in quotes on one line, the middle of a long one left out."""
-    flat = text.replace("\n", "\\n")
+    flat = harmless(text).replace("\n", "\\n")
     if len(flat) > SHORT:
         flat = f"{flat[: SHORT // 2]} … {flat[-SHORT // 2 :]}"
     return f'"{flat}"'

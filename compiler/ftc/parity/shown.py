@@ -13,10 +13,20 @@ from ftc.parity.records import Row
 from ftc.parity.remarks import notes, warnings
 from ftc.parity.sources import Content, Kind, contents
 
+LABELS: dict[Kind, str] = {
+    "control": "template",
+    "template": "template",
+    "prompt": "prompt",
+    "answer": "answer",
+    "terminator": "turn end",
+}
+
 
 @dataclass(frozen=True)
 class Span:
     """Neighbouring tokens of one kind, all of them trained on or none; `ids` as in the row.
+
+    `label` is the part of the row that they belong to: a special token inside a message is of it.
 
     control: a special or added token; template: text that stands in no message of the source row
     (role headers, line breaks, an injected system turn); prompt: a system, user or tool message;
@@ -25,6 +35,7 @@ class Span:
 
     text: str
     kind: Kind
+    label: str
     trained: bool
     ids: tuple[int, ...]
 
@@ -72,14 +83,18 @@ def shown(row: Row, records: Sequence[Mapping[str, Any]], reader: Reader, number
         row.role,
         len(read.tokens),
         sum(token.trained for token in read.tokens),
-        tuple(_spans(read.tokens)),
+        tuple(_spans(read.tokens, wanted)),
         tuple(notes(read, reader)),
         tuple(warnings(read, wanted, reader)),
     )
 
 
-def _spans(tokens: Iterable[Token]) -> Iterator[Span]:
-    for (kind, trained), run in groupby(tokens, lambda token: (token.kind, token.trained)):
+def _spans(tokens: Iterable[Token], contents: Sequence[Content]) -> Iterator[Span]:
+    def sort(token: Token) -> tuple[Kind, str, bool]:
+        owner = token.kind if token.content < 0 else contents[token.content].kind
+        return token.kind, LABELS[owner], token.trained
+
+    for (kind, label, trained), run in groupby(tokens, sort):
         part = list(run)
         text = "".join(token.text for token in part)
-        yield Span(text, kind, trained, tuple(token.id for token in part))
+        yield Span(text, kind, label, trained, tuple(token.id for token in part))

@@ -1,0 +1,129 @@
+"""Commands that show what the backends make of a recipe's rows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ftc.cli.options import BACKEND, BUILDS, FORMAT, IGNORE, OFFLINE, RECIPE, TEMPLATES
+from ftc.cli.shown import built_folder, say, show_json
+
+if TYPE_CHECKING:
+    from ftc.parity.records import Part
+    from ftc.parity.shown import Shown
+
+
+@click.command()
+@RECIPE
+@BACKEND
+@click.option(
+    "--rows", "-n", type=click.IntRange(0), default=3, show_default=True, help="0: all of them."
+)
+@click.option("--id", "ids", multiple=True, metavar="ROW", help="Only this row, by its id.")
+@click.option(
+    "--part", type=click.Choice(["train", "eval"]), default="train", help="Default: train."
+)
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page instead of printing.")
+@BUILDS
+@TEMPLATES
+@IGNORE
+@OFFLINE
+@FORMAT
+def show(
+    recipe: Path,
+    backend: str,
+    rows: int,
+    ids: tuple[str, ...],
+    part: Part,
+    html: Path | None,
+    out: Path,
+    templates: Path | None,
+    ignore: tuple[str, ...],
+    offline: bool,
+    form: str,
+) -> int:
+    """Show rows as a backend makes them, and which tokens it trains on.
+
+    The tool's own preprocessing runs in its environment; no weights are needed.
+    Example: ftc show recipe.toml --backend axolotl --rows 1
+    """
+    from ftc.parity import listing
+    from ftc.run import environments
+
+    name, version = environments.spec(backend)
+    environments.require(name, version)
+    if html is not None:
+        _check_writable(html)
+    built = built_folder(recipe, backend, out, templates, ignore, False, offline, form)
+    if built is None:
+        return 1
+    found = _shown(built.folder, part, rows, ids, offline)
+    if html is not None:
+        _write(html, listing.page(found, built.plan.name, f"{name} {version}", part))
+    if form == "json":
+        told = {"backend": name, "version": version, "part": part, "folder": str(built.folder)}
+        show_json(told | {"rows": [row.as_dict() for row in found]})
+    elif html is None:
+        _print(found)
+    else:
+        click.echo(f"wrote {html}")
+    return 0
+
+
+def _shown(build: Path, part: Part, count: int, ids: tuple[str, ...], offline: bool) -> list[Shown]:
+    """The wanted rows; the backend reads no more of them than it must."""
+    from ftc.bars import Steps
+    from ftc.parity import origins, reader
+    from ftc.parity.probe import probe
+
+    records = reader.records(build, part)
+    wanted = reader.numbers(records, ids) if ids else list(range(len(records)))[: count or None]
+    if count > len(records) and not ids:
+        say(f"{part}.jsonl has {len(records)} rows; all of them are shown")
+    with Steps("rows") as steps:
+        told = probe(
+            build,
+            level="tokens",
+            rows=wanted[-1] + 1,
+            offline=offline,
+            progress=lambda what, done, total: steps.show(what, done, max(total, 1)),
+        )
+    found = origins.rows(told.rows[part], records, reader.reader(build))
+    return [row for row in found if row.number - 1 in wanted or not ids]
+
+
+def _print(rows: list[Shown]) -> None:
+    from ftc.parity import listing
+
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    if plain or not sys.stdout.isatty():
+        for line in listing.text(rows):
+            click.echo(line)
+        return
+    from rich.console import Console
+
+    listing.coloured(rows, Console())
+
+
+def _check_writable(path: Path) -> None:
+    """Before the backend loads, not after."""
+    from ftc.errors import FtcError
+
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise FtcError(f"{path}: {what}", hint="name a file, such as rows.html")
+
+
+def _write(path: Path, page: str) -> None:
+    from ftc.errors import FtcError
+
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise FtcError(
+            f"{path}: cannot be written: {error.strerror}", hint="choose another --html"
+        ) from error
