@@ -10,9 +10,10 @@ from typing import Any
 
 from backends import environment, plans
 
-from ftc import backends
-from ftc.backends import rows
+from ftc import backends, recipe
+from ftc.backends import rows, versions
 from ftc.data.example import Example, Message
+from ftc.facts import exact, model
 from ftc.plan import Plan
 from ftc.run import environments
 
@@ -155,9 +156,25 @@ def build(folder: Path, backend: str, version: str, made: Plan, kind: str, copie
         for record in rows.records(KINDS[kind] * copies, made.stage, made.has_tools)
     ]
     files |= {"train.jsonl": "".join(lines), "eval.jsonl": "".join(lines)}
+    if made.tokens == "exact":
+        ready = "".join(json.dumps(row) + "\n" for row in tokens(made, kind, copies))
+        files |= {"train.tokens.jsonl": ready, "eval.tokens.jsonl": ready}
+        files[versions.TOKENIZED.name] = versions.TOKENIZED.read_text("utf-8")
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+def tokens(made: Plan, kind: str, copies: int = 1) -> list[dict[str, Any]]:
+    """The rows of one kind as ftc writes them with tokens = "exact"."""
+    wanted = recipe.Model(id=made.model, family=made.family)
+    count = exact.counter(model.gather(wanted, HERE, True), made.thinking)
+    assert count is not None
+    found = count.rows(KINDS[kind] * copies, made.stage, everything=made.train_on_prompt)
+    return [
+        {"input_ids": row.ids, "attention_mask": [1] * len(row.ids), "labels": row.labels}
+        for row in found
+    ]
 
 
 def launch(backend: str, version: str, folder: Path) -> subprocess.CompletedProcess[str]:

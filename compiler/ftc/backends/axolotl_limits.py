@@ -116,7 +116,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "train_on_prompt",
         "info",
-        lambda plan, version: plan.train_on_prompt and plan.stage == "sft",
+        lambda plan, version: (
+            plan.train_on_prompt and plan.stage == "sft" and plan.tokens == "native"
+        ),
         "trains on the text of every turn, not on the role headers between them",
     ),
 )

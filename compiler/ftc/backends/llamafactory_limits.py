@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from ftc.backends.base import PREFERENCE, Limit
-from ftc.backends.llamafactory_data import TEMPLATES, template
+from ftc.backends.llamafactory_data import TEMPLATES, ready, template
 from ftc.plan import Plan
 
 
+def _templated(plan: Plan) -> bool:
+    """The tool's own template makes the tokens."""
+    return plan.stage != "pretrain" and not ready(plan, "")
+
+
 def _unknown_family(plan: Plan, version: str) -> bool:
-    return plan.stage != "pretrain" and plan.family not in TEMPLATES
+    return _templated(plan) and plan.family not in TEMPLATES
 
 
 def _differing(setting: str, family: str, text: str) -> Limit:
     return Limit(
         setting,
         "info",
-        lambda plan, version: plan.stage != "pretrain" and plan.family == family,
+        lambda plan, version: _templated(plan) and plan.family == family,
         f"the template {TEMPLATES[family].name} {text}",
     )
 
 
 def _flash_packs(plan: Plan) -> bool:
-    return plan.packing and plan.stage == "sft" and plan.attention == "flash_attention_2"
+    return _packs(plan) and plan.attention == "flash_attention_2"
+
+
+def _packs(plan: Plan) -> bool:
+    return plan.packing and plan.stage == "sft" and plan.tokens == "native"
 
 
 def _fp32_copy(plan: Plan, version: str) -> bool:
@@ -51,7 +60,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "family",
         "warning",
-        lambda plan, version: plan.has_tools and not template(plan).tools,
+        lambda plan, version: _templated(plan) and plan.has_tools and not template(plan).tools,
         "lays tools and calls out in words of its own, not as the model's own template does",
         "a model of a family with tool calls: "
         + ", ".join(name for name, entry in TEMPLATES.items() if entry.tools),
@@ -66,9 +75,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "thinking",
         "warning",
-        lambda plan, version: (
-            plan.thinking and plan.stage != "pretrain" and not template(plan).reasoning
-        ),
+        lambda plan, version: plan.thinking and _templated(plan) and not template(plan).reasoning,
         "the template of this family knows no think blocks: the switch does nothing",
         "leave training.thinking out",
     ),
@@ -80,8 +87,17 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         "packing",
+        "error",
+        lambda plan, version: plan.packing and ready(plan, version),
+        "reads rows of tokens one by one, and packs none of them",
+        'training.packing = false, or data.tokens = "native"',
+    ),
+    Limit(
+        "packing",
         "warning",
-        lambda plan, version: plan.packing and plan.stage == "pretrain",
+        lambda plan, version: (
+            plan.packing and plan.stage == "pretrain" and not ready(plan, version)
+        ),
         "joins documents without a wall between them, and drops what does not fill a block "
         "at the end of every thousand rows",
         "training.packing = false",
@@ -96,16 +112,14 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "packing",
         "info",
-        lambda plan, version: (
-            plan.packing and plan.stage == "sft" and plan.attention != "flash_attention_2"
-        ),
+        lambda plan, version: _packs(plan) and plan.attention != "flash_attention_2",
         "keeps packed rows apart with a mask as large as the square of the length",
         "training.attention = 'flash_attention_2' needs none",
     ),
     Limit(
         "max_length",
         "info",
-        lambda plan, version: plan.packing and plan.stage == "sft" and plan.max_length % 8 != 0,
+        lambda plan, version: _packs(plan) and plan.max_length % 8 != 0,
         "fills packs to a multiple of 8 tokens",
         "training.max_length = a multiple of 8",
     ),
@@ -126,7 +140,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "packing",
         "info",
-        lambda plan, version: plan.packing and plan.stage == "sft",
+        lambda plan, version: _packs(plan),
         "packs once, within each thousand rows, where the other tool packs anew every epoch: "
         "the same number of steps sees other batches",
     ),

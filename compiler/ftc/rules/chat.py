@@ -14,11 +14,13 @@ def template_missing(case: Case) -> Iterator[Fault]:
     """No chat template family is known for this model.
 
     LLaMA-Factory writes its own template, by name; without a name it guesses, or takes an empty one
-    that never ends an answer.
+    that never ends an answer. With tokens = "exact" the template stands in no tool's hands.
 
     Source: LLaMA-Factory#2509; LLaMA-Factory `data/template.py::parse_template`.
     """
-    if case.plan.stage in CHAT_STAGES and not case.plan.family and case.version("llamafactory"):
+    if case.plan.tokens == "exact" or not case.version("llamafactory"):
+        return
+    if case.plan.stage in CHAT_STAGES and not case.plan.family:
         text = "the chat template family of this model is not known to ftc"
         yield Fault(path("family"), text, "set model.family, such as 'chatml' or 'llama3'")
 
@@ -80,12 +82,14 @@ def reasoning_think_block(case: Case) -> Iterator[Fault]:
 
     LLaMA-Factory then writes an empty think block into each answer without one and trains on it;
     the model learns not to think. A warning and no error: the rows may hold think blocks of their
-    own.
+    own. With tokens = "exact" no empty block is trained.
 
     Source: LLaMA-Factory `data/template.py::ReasoningTemplate`; LLaMA-Factory#9392, #8832, #9092.
     """
     family = case.facts.model.family
-    if family is not None and family.reasoning and case.plan.thinking:
+    if case.plan.tokens == "exact" or family is None:
+        return
+    if family.reasoning and case.plan.thinking:
         text = f"rows without reasoning train an empty think block ({family.name})"
         yield Fault(path("thinking"), text, "set thinking = false unless every answer thinks")
 

@@ -38,8 +38,13 @@ def main(command: list[str]) -> None:
 def _make(target: Path, parts: dict[str, Path], made_of: dict[str, str]) -> None:
     """Writes beside the target and renames, so that what has the name is whole."""
     # Not above: a folder that is there already needs none of it.
-    from datasets import Dataset, DatasetDict  # type: ignore[import-untyped]  # noqa: PLC0415
+    from datasets import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        Dataset,
+        DatasetDict,
+        disable_progress_bars,
+    )
 
+    disable_progress_bars()
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.absolute().parent))
     try:
         made = {name: Dataset.from_dict(_columns(path)) for name, path in parts.items()}
