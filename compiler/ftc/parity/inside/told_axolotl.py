@@ -49,20 +49,23 @@ def tell(request: dict[str, Any], folder: Path) -> None:
         out.progress("planning the steps")
         planned = common.scheduled(lambda: run.train(cfg, data), request.get("real_config"))
         _tell_rows(out, request, data, planned.trainer)
-        losses = _losses(out, request, run) if request["level"] == "loss" else []
+        losses: list[float] = []
+        if request["level"] == "loss":
+            losses = _losses(out, request, run, planned.schedule["steps"])
         out.told(planned.schedule, losses)
 
 
-def _losses(out: Out, request: dict[str, Any], run: Run) -> list[float]:
+def _losses(out: Out, request: dict[str, Any], run: Run, planned: int) -> list[float]:
     import common  # noqa: PLC0415 - see above
 
     cfg = run.config(adapter=True)
     data = run.data(cfg)
-    steps = int(request["steps"])
+    steps = min(int(request["steps"]), planned)
     out.progress("training", 0, steps)
     losses: list[float] = common.trained(
         lambda: run.train(cfg, data),
         steps,
+        averaging=request.get("averaging"),
         heard=lambda done: out.progress("training", done, steps),
     )
     return losses
@@ -207,8 +210,5 @@ def _rows_of_batch(batch: Any) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    # The cache of data sets is told apart by file names and times, so each process has its own.
-    with tempfile.TemporaryDirectory(prefix="ftc-datasets-") as cache:
-        os.environ["HF_DATASETS_CACHE"] = cache
-        asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-        several(asked, Path(*sys.argv[2:]).absolute())
+    asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    several(asked, Path(*sys.argv[2:]).absolute())
