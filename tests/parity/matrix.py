@@ -1,4 +1,4 @@
-"""The matrix of families and kinds of rows: recipes, and the build folders that ftc makes of them."""
+"""The matrix of families and kinds of rows: recipes, and the builds made of them."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def recipe(case: Case, folder: Path) -> Path:
 
 
 def built(case: Case, folder: Path, backend: str, version: str) -> Built:
-    """The build folder that `ftc build` makes of a case. FtcError or Refused where it makes none."""
+    """What `ftc build` makes of a case. FtcError or Refused where it makes nothing."""
     path = recipe(case, folder)
     return build(path, backend, version, out=folder / "build", offline=True, ignore=SMALL)
 

@@ -55,7 +55,8 @@ def make(folder: Path, name: str) -> Path:
     core = Tokenizer.from_str(_trained(row["split"], tuple(row["special"])))
     _add(core, row)
     core.save(str(folder / "tokenizer.json"))
-    config = SIZES | row["config"] | {"vocab_size": core.get_vocab_size()}
+    nulls = dict.fromkeys(row.get("nulls", []))
+    config = SIZES | row["config"] | nulls | {"vocab_size": core.get_vocab_size()}
     for key in ("bos", "eos", "pad"):
         if row.get(key):
             config[f"{key}_token_id"] = core.token_to_id(row[key])
