@@ -77,7 +77,7 @@ def _tell(value: Any) -> tuple[int, str, tuple[str, ...]]:
 def _rendered(chat: str, special_tokens: dict[str, str]) -> Any:
     """What rendering tells of a template: its own system turn, whether it takes one, trimmed roles.
 
-    Seven renderings and a compilation, some 8 ms of every command.
+    Renderings and a compilation: measured, some 5 ms of every command.
     """
     return [*template.system_turn(chat, special_tokens), template.trims(chat, special_tokens)]
 
