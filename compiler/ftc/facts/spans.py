@@ -54,9 +54,24 @@ def _answer(example: Example, renderer: Renderer, index: int, text: str, end: st
         or _thinking(example, renderer, index, text)
         or _calling(example, renderer, index, text, end)
     )
-    if span is None:
+    if span is None or not _holds(text[slice(*span)], example.messages[index]):
         raise _untold(example)
     return span
+
+
+def _holds(found: str, turn: Message) -> bool:
+    """What was found is the turn: its words, blanks around them aside, with its thoughts or not."""
+    if turn.tool_calls:
+        return True
+    thought, _, words = turn.content.rpartition(CLOSE)
+    if CLOSE not in found:
+        return found.strip() in (words.strip(), turn.content.strip())
+    kept, _, rest = found.rpartition(CLOSE)
+    return (_bare(kept), rest.strip()) == (_bare(thought), words.strip())
+
+
+def _bare(thought: str) -> str:
+    return thought.rpartition(OPEN)[2].strip()
 
 
 def _plain(example: Example, renderer: Renderer, index: int, text: str) -> Span | None:
