@@ -11,7 +11,7 @@ from backends import plans
 
 from ftc.parity.records import UNTRAINED, Group, Row, Schedule, Told
 
-HERE = Path(__file__).parent / "parity"
+HERE = Path(__file__).parent / "parity_compare"
 ROLE = re.compile(r"(chosen|rejected|desirable|undesirable): ")
 VERSIONS = {"axolotl": "0.21.0", "llamafactory": "0.9.5"}
 

@@ -67,7 +67,7 @@ def compare(
         rows=tuple(rows),
         values=tuple(found),
         losses=curves,
-        unchecked=known.unchecked(plan),
+        unchecked=known.unchecked(plan, asked),
     )
 
 
@@ -201,7 +201,8 @@ def _tokens(work: _Work, seen: _Seen, found: Sequence[ValueDifference]) -> Verdi
         return Verdict("tokens", "not told", "no rows", "there was nothing to compare")
     wrong = seen.bad + sum(it.level == "tokens" and not it.reason.harmless for it in found)
     if wrong:
-        return Verdict("tokens", "different", checked, _plural(wrong, "difference"))
+        more = f", and {_plural(seen.harmless, 'harmless one')}" if seen.harmless else ""
+        return Verdict("tokens", "different", checked, _plural(wrong, "difference") + more)
     if not seen.planned:
         text = f"not the {work.planned['train']} rows of the plan, but the same in both tools"
         packed = work.plan.packing

@@ -34,6 +34,7 @@ _REMEDY: dict[Kind, str] = {
     "dropped": "build both folders anew; then look at the row",
     "extra": "build both folders anew",
     "moved": "build both folders anew",
+    "role": "build both folders anew; then look at how the data set is described to each tool",
 }
 
 
@@ -68,16 +69,18 @@ class Explainer:
         return reason, _slid(found, slide)
 
     def _key(self, found: Found) -> object:
-        """What the reason of short runs of labels depends on; None: look anew."""
-        if found.kind != "labels" or found.left is None or found.right is None:
-            return None
+        """All that the reason depends on, for short runs; None: look anew."""
+        left, right = found.left, found.right
         (start, stop), (there, end) = found.left_span, found.right_span
-        if stop - start > AROUND:
+        if left is None or right is None or max(stop - start, end - there) > MOST:
             return None
-        back = min(_BEFORE, start, there)
-        sides = found.left.labels[start - back : stop], found.right.labels[there - back : end]
-        lasts = stop == len(found.left.ids), end == len(found.right.ids)
-        return found.left.ids[start - back : stop], sides, lasts, self._long(found)
+        back = _BEFORE + _slides(found)
+        ours = slice(max(0, start - back), stop)
+        theirs = slice(max(0, there - back), end)
+        sizes = start - ours.start, there - theirs.start, stop == len(left.ids)
+        tokens = left.ids[ours], left.labels[ours], right.ids[theirs], right.labels[theirs]
+        masks = left.mask[ours], right.mask[theirs]
+        return found.kind, sizes, tokens, masks, end == len(right.ids), self._long(found)
 
     def _search(self, found: Found) -> tuple[Reason, int]:
         for slide in range(_slides(found) + 1):

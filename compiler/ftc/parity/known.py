@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ftc.backends.base import at_least
-from ftc.parity.records import Told
+from ftc.parity.records import Level, Told
 from ftc.parity.report import Kind, Reason, Unchecked
 from ftc.plan import Plan
 
@@ -97,12 +97,13 @@ def applying(plan: Plan, told: Iterable[Told]) -> tuple[Entry, ...]:
     )
 
 
-def unchecked(plan: Plan) -> tuple[Unchecked, ...]:
-    """What of a plan a comparison on a CPU with a small model cannot show."""
+def unchecked(plan: Plan, asked: Iterable[Level]) -> tuple[Unchecked, ...]:
+    """What of a plan a comparison at these levels cannot show, on a CPU with a small model."""
+    levels = tuple(asked)
     return tuple(
         Unchecked(raw["what"], raw["why"])
         for raw in table()["unchecked"]
-        if holds(raw.get("when", {}), plan)
+        if raw["level"] in levels and holds(raw.get("when", {}), plan)
     )
 
 

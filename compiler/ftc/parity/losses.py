@@ -22,9 +22,9 @@ def curves(told: tuple[Told, Told], mode: Mode, predicted: Told | None) -> Curve
     `predicted` is the run of the tool that averages over tokens, made to average over micro-batches
     as the other does; where the tools average alike it is not looked at.
     """
-    expected, whose = _expected(told)
+    why, whose = expected(told)
     ours, theirs = told[0].losses, told[1].losses
-    foreseen = predicted.losses if predicted is not None and expected else ()
+    foreseen = predicted.losses if predicted is not None and why else ()
     held = (told[whose].losses, foreseen) if foreseen else (ours, theirs)
     largest, at = _largest(*held)
     return Curves(
@@ -36,7 +36,7 @@ def curves(told: tuple[Told, Told], mode: Mode, predicted: Told | None) -> Curve
         between=_largest(ours, theirs)[0],
         tolerance=TOLERANCE[mode],
         within=bool(held[0]) and len(held[0]) == len(held[1]) and largest <= TOLERANCE[mode],
-        expected=expected,
+        expected=why,
     )
 
 
@@ -50,7 +50,7 @@ def _largest(one: Sequence[float], two: Sequence[float]) -> tuple[float, int]:
     return (found[worst], worst + 1) if found else (0.0, 0)
 
 
-def _expected(told: tuple[Told, Told]) -> tuple[str, int]:
+def expected(told: Sequence[Told]) -> tuple[str, int]:
     """Why the curves are expected to differ, "" if they are not, and which tool is the odd one."""
     arguments = [it.schedule.arguments if it.schedule else {} for it in told]
     ways = [it.get("loss_average", "tokens") for it in arguments]

@@ -15,7 +15,7 @@ from ftc.parity.records import Level, Part
 
 SCHEMA = 1
 Kind = Literal["ids", "labels", "mask", "role", "cut", "dropped", "extra", "moved"]
-KINDS: dict[Kind, str] = {
+KINDS: dict[str, str] = {  # Kind -> in words
     "ids": "other tokens",
     "labels": "the same tokens, other ones trained on",
     "mask": "the same tokens, other ones attended to",
@@ -204,6 +204,11 @@ class Report:
         """Plain data for JSON, `equal` included; a number that JSON cannot say is a text."""
         found: dict[str, Any] = _plain({"equal": self.equal, **asdict(self)})
         return found
+
+
+def named(kind: str) -> str:
+    """What a kind of difference is, in words."""
+    return KINDS.get(kind, "a value of the run")
 
 
 def _plain(value: Any) -> Any:

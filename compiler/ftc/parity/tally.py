@@ -21,7 +21,9 @@ class Tally:
 
     def add(self, kind: str, reason: Reason, where: str, texts: tuple[str, str] | None) -> bool:
         """Counts one difference at a row (or of a value); True for the first few of its group."""
-        group = self._groups.setdefault((kind, reason.name), _Group(kind, reason, where))
+        group = self._groups.setdefault(
+            (kind, reason.name or reason.what), _Group(kind, reason, where)
+        )
         group.count += 1
         group.rows.add(where)
         if texts is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ftc.parity.report import KINDS, Curves, Group, Report, RowDifference, Side, Tool
@@ -12,6 +11,8 @@ from ftc.parity.values import said
 WIDTH = 100
 EACH = 3  # differences of one reason that are spelt out; the JSON has more
 STEPS = 20  # losses that are listed
+AROUND = 28  # characters of context on either side
+IDS = 8  # token ids on a line
 NEUTRAL = {
     "always": "writes both configs so that this does not come up",
     "exact": 'takes it away with [data] tokens = "exact"',
@@ -21,7 +22,7 @@ NEUTRAL = {
 
 def text(report: Report) -> str:
     """The whole report."""
-    return "\n".join(_lines(report)) + "\n"
+    return "\n".join(map(quoted, _lines(report))) + "\n"
 
 
 def quoted(it: str) -> str:
@@ -77,51 +78,51 @@ def _lines(report: Report) -> Iterator[str]:
             f"  {it.level:<7} {it.state:<10} ",
         )
     yield from _reasons(report)
-    yield from _values(report)
     if report.losses is not None and any(report.losses.sides):
         yield from _losses(report.losses, report.tools)
-    yield "\nNot checked here"
+    yield from ("", "Not checked here")
     for gap in report.unchecked:
         yield from _wrapped(f"{gap.what}: {gap.why}", "  - ")
 
 
 def _reasons(report: Report) -> Iterator[str]:
-    found: dict[tuple[str, str], list[RowDifference]] = defaultdict(list)
-    for difference in report.rows:
-        found[difference.kind, difference.reason.name].append(difference)
-    titles = {
-        False: "\nWhere they differ, and why",
-        True: "\nHarmless, and the result leaves it out",
-    }
+    titles = {False: "Where they differ, and why", True: "Harmless, known and let through"}
     last = None
     for group in report.groups:
         if group.reason.harmless is not last:
             last = group.reason.harmless
-            yield titles[last]
-        yield from _group(group, found[group.kind, group.reason.name], report.tools)
+            yield from ("", titles[last])
+        yield from _group(group, report)
 
 
-def _group(
-    group: Group, differences: Sequence[RowDifference], tools: Sequence[Tool]
-) -> Iterator[str]:
+def _group(group: Group, report: Report) -> Iterator[str]:
     reason = group.reason
     name = f" [{reason.name}]" if reason.name else ""
     yield from _wrapped(f"{reason.what}{name}", "  * ")
     yield from _field("where", counted(group))
     for *texts, count in group.tokens:
         both = ", ".join(
-            f"{tool.name} {quoted(it)!r}" if it else f"{tool.name} nothing"
-            for tool, it in zip(tools, texts, strict=True)
+            f'{tool.name} "{quoted(it)}"' if it else f"{tool.name} nothing"
+            for tool, it in zip(report.tools, texts, strict=True)
         )
         yield from _field("tokens", f"{both} ({count} times)" if count > 1 else both)
+    for value in report.values:
+        if value.reason == reason:
+            planned = "" if value.planned is None else f" (planned: {said(value.planned)})"
+            yield from _field("value", f"{value.what}{planned}: {value.text}")
     yield from _field("why", reason.why)
     yield from _field("ftc", NEUTRAL[reason.neutralise])
     yield from _field("write", reason.remedy)
-    for difference in differences[:EACH]:
-        yield f"      {where(difference)}: {KINDS[difference.kind]}"
-        for tool, line in marked(difference, tools):
+    yield from _differences(group, report)
+
+
+def _differences(group: Group, report: Report) -> Iterator[str]:
+    mine = [it for it in report.rows if it.kind == group.kind and it.reason == group.reason]
+    for difference in mine[:EACH]:
+        yield from _wrapped(f"{where(difference)}: {KINDS[difference.kind]}", "      ")
+        for tool, line in marked(difference, report.tools):
             yield from _wrapped(line, f"        {tool:<13}")
-    if differences and group.count > EACH:
+    if mine and group.count > EACH:
         yield f"      and {group.count - EACH} more"
 
 
@@ -143,22 +144,15 @@ def _side(difference: RowDifference, side: Side) -> str:
         sense = f"  ({words[0] if all(on) else words[1]})"
     if difference.kind in ("dropped", "extra", "moved"):
         return f"row {side.row}, {side.count} tokens: {inner}"
-    before, after = quoted(difference.before), quoted(difference.after)
+    before, after = quoted(difference.before[-AROUND:]), quoted(difference.after[:AROUND])
     shown = f"[[{inner}]]" if side.count else "[[]]"
-    ids = f"  ids {', '.join(map(str, side.ids))}" if side.ids else ""
+    ids = f"  ids {', '.join(map(str, side.ids[:IDS]))}" if side.ids else ""
+    ids += " ..." if side.count > IDS else ""
     return f"{before}{shown}{after}{sense}{ids}"
 
 
-def _values(report: Report) -> Iterator[str]:
-    if report.values:
-        yield "\nValues of the run"
-    for it in report.values:
-        planned = "" if it.planned is None else f" (planned: {said(it.planned)})"
-        yield from _wrapped(f"{it.what}{planned}: {it.text}", "  - ")
-
-
 def _losses(curves: Curves, tools: Sequence[Tool]) -> Iterator[str]:
-    yield "\nLosses"
+    yield from ("", "Losses")
     foretold = bool(curves.predicted)
     names = [*(tool.name for tool in tools), *(["predicted"] if foretold else [])]
     yield "  step  " + "".join(f"{name:<16}" for name in names).rstrip()

@@ -137,7 +137,7 @@ def _apart(
     if same(*sides):
         text = "both tools alike, but not as planned"
     else:
-        numbers = all(isinstance(it, int | float) and not isinstance(it, bool) for it in sides)
+        numbers = all(isinstance(it, float) for it in sides)
         much = f"; they differ by {relative(*sides):.1e} of the larger" if numbers else ""
         text = f"{names[0]}: {said(sides[0])}, {names[1]}: {said(sides[1])}{much}"
     return Apart(level, what, planned, sides, text)
@@ -156,15 +156,16 @@ def _rates(one: Sequence[float], two: Sequence[float]) -> Iterator[Apart]:
     if len(one) != len(two):
         text = f"the rate is known of {len(one)} steps and of {len(two)}"
         yield Apart("steps", "rates", None, (len(one), len(two)), text)
+        return
     off = [
         step
-        for step, pair in enumerate(zip(one, two, strict=False))
+        for step, pair in enumerate(zip(one, two, strict=True))
         if not isclose(*pair, rel_tol=RELATIVE)
     ]
     if off:
         worst = max(off, key=lambda step: relative(one[step], two[step]))
         text = (
-            f"the learning rate differs at {len(off)} of {min(len(one), len(two))} steps, "
+            f"the learning rate differs at {len(off)} of {len(one)} steps, "
             f"first at step {off[0] + 1} ({one[off[0]]!r} and {two[off[0]]!r}), "
             f"most at step {worst + 1} (by {relative(one[worst], two[worst]):.1e} of the larger)"
         )
