@@ -91,8 +91,8 @@ def _alike(left: Sequence[Row], right: Sequence[Row], a: Span, b: Span) -> Itera
             best[skipped] = max(taken, best[skipped - 1]) if skipped else taken
     partners = {place: number for number, place in enumerate(best[room][1])}
     for place in range(len(long)):
-        number = partners.get(place)
-        one, two = (place, number) if swap else (number, place)
+        partner = partners.get(place)
+        one, two = (place, partner) if swap else (partner, place)
         yield None if one is None else a[0] + one, None if two is None else b[0] + two
 
 
