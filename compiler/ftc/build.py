@@ -46,13 +46,14 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build folder, and what there was to say."""
+    """A finished build folder, what there was to say, and the examples of each file of rows."""
 
     folder: Path
     plan: Plan
     findings: list[Finding]
     rows: dict[str, Any]
     reused: bool
+    examples: dict[str, list[Example]]
 
 
 def compile_recipe(
@@ -145,7 +146,7 @@ def build(
     files["ftc.lock"] = _json(_lock(compiled, backend, version, files))
     folder = out / f"{compiled.recipe.name}-{backend}-{_digest(files)[:8]}"
     reused = _write(folder, files)
-    return Built(folder, compiled.plan, found, report, reused)
+    return Built(folder, compiled.plan, found, report, reused, {"train": train, "eval": held})
 
 
 class Refused(Exception):

@@ -71,6 +71,7 @@ for _command in (
     recipes.explain,
     recipes.build,
     parity.show,
+    parity.verify,
     runs.run,
     runs.compare,
     tables.factors,

@@ -1,4 +1,4 @@
-"""Commands that show what the backends make of a recipe's rows."""
+"""Commands that show what the backends make of a recipe, and compare it: show, verify."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ftc.cli.options import BACKEND, BUILDS, FORMAT, IGNORE, OFFLINE, RECIPE, TE
 from ftc.cli.shown import built_folder, say, show_json
 
 if TYPE_CHECKING:
-    from ftc.parity.records import Part
+    from ftc.parity.records import Level, Part
     from ftc.parity.shown import Shown
 
 
@@ -72,6 +72,93 @@ def show(
     else:
         click.echo(f"wrote {html}")
     return 0
+
+
+@click.command()
+@RECIPE
+@click.option(
+    "--level",
+    type=click.Choice(["tokens", "steps", "loss"]),
+    default="steps",
+    show_default=True,
+    help="How far: each level takes in the ones before it.",
+)
+@click.option(
+    "--backend",
+    "-b",
+    "specs",
+    multiple=True,
+    metavar="NAME[@VERSION]",
+    help="A version of one of the two; the preferred ones by default.",
+)
+@click.option("--rows", "-n", type=click.IntRange(1), help="Only the first rows; default: all.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Optimizer steps to train at the level loss.",
+)
+@BUILDS
+@TEMPLATES
+@IGNORE
+@OFFLINE
+@FORMAT
+def verify(
+    recipe: Path,
+    level: Level,
+    specs: tuple[str, ...],
+    rows: int | None,
+    steps: int,
+    out: Path,
+    templates: Path | None,
+    ignore: tuple[str, ...],
+    offline: bool,
+    form: str,
+) -> int:
+    """Prove that both backends train the same run, before any GPU hour is spent.
+
+    Both tools' own preprocessing and trainers run on the CPU; no weights are needed. `tokens`
+    compares every row, `steps` the schedule and what is trained too, `loss` trains a tiny model of
+    the same architecture with both. The report is kept in both build folders. Exit code 1 when the
+    runs are not equal, 4 when a backend fails.
+    Example: ftc verify recipe.toml --level loss
+    """
+    from ftc.bars import Steps
+    from ftc.parity import text
+    from ftc.parity import verify as verification
+    from ftc.run import environments
+
+    pair = verification.pair(specs)
+    for line in pair:
+        environments.require(line.backend, line.version)
+    built = [
+        built_folder(recipe, line.name, out, templates, ignore, False, offline, form)
+        for line in pair
+    ]
+    one, two = built
+    if one is None or two is None:
+        return 1
+    with Steps("verify") as shown:
+        found = verification.verify(
+            (one, two),
+            level,
+            steps=steps,
+            rows=rows,
+            offline=offline,
+            templates=templates,
+            progress=lambda what, done, total: shown.show(what, done, max(total, 1)),
+        )
+    if form == "json":
+        show_json(found.as_dict())
+    else:
+        for name in found.changed:
+            click.echo(f"changed by hand since ftc wrote it: {name}")
+        click.echo(text.text(found.report))
+        click.echo(f"kept as {verification.JSON} and {verification.PAGE} in")
+        for folder in found.builds:
+            click.echo(f"  {folder}")
+    return int(not found.report.equal)
 
 
 def _shown(build: Path, part: Part, count: int, ids: tuple[str, ...], offline: bool) -> list[Shown]:

@@ -85,7 +85,7 @@ def several(
     workspace: Path | None = None,
 ) -> list[Told]:
     """`probe` of several builds of one backend and version, in one process of it."""
-    with _workspace(workspace) as place:
+    with workspace_of(workspace) as place:
         jobs = [_job(build, place, offline) for build in builds]
         if len({(job.backend, job.version) for job in jobs}) != 1:
             raise ValueError("builds of one backend and version, please")
@@ -109,7 +109,7 @@ def several(
 
 
 @contextmanager
-def _workspace(given: Path | None) -> Iterator[Path]:
+def workspace_of(given: Path | None = None) -> Iterator[Path]:
     """The folder given, or one that is gone afterwards, unless the backend fails."""
     if given is not None:
         given.mkdir(parents=True, exist_ok=True)
