@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from backends import plans
 from parity_told import Words, cases, plan, schedule, told
 
+from ftc import backends
+from ftc.parity import values
 from ftc.parity.compare import compare
 from ftc.parity.records import Group
 from ftc.parity.text import text
@@ -171,3 +174,30 @@ def test_a_config_that_leaves_the_plan_is_found_at_its_level(setting, value, lev
     states = {it.level: it.state for it in report.verdicts}
     assert states[level] == "different"
     assert compare(made, both, "tokens", WORDS.pieces).equal is (level == "steps")
+
+
+@pytest.mark.parametrize("version", ["0.19.0", "0.21.0"])
+def test_no_config_that_ftc_writes_leaves_its_plan(version):
+    """Else every build would be reported."""
+    for name, made in plans.matrix().items():
+        both = tuple(
+            told(tool, ROWS, version=line, settings=module.read(module.native(made, line), line))
+            for tool, line in (("axolotl", version), ("llamafactory", "0.9.5"))
+            for module in [backends.get(tool)]
+        )
+        assert all(len(it.settings) > 20 for it in both)
+        assert not list(values.settings(made, both, "tokens")), name
+        assert not list(values.settings(made, both, "steps")), name
+
+
+def test_a_floor_that_no_tool_knows_is_named():
+    made = plan(lr_scheduler="linear", min_lr_ratio=0.1)
+    both = tuple(
+        told(tool, ROWS, settings=module.read(module.native(made, line), line))
+        for tool, line in (("axolotl", "0.21.0"), ("llamafactory", "0.9.5"))
+        for module in [backends.get(tool)]
+    )
+    found = compare(made, both, "steps", WORDS.pieces).values
+    assert [(it.what, it.reason.name) for it in found] == [
+        ("settings.min_lr_ratio", "floor-of-the-rate")
+    ]
