@@ -114,6 +114,19 @@ LIMITS: tuple[Limit, ...] = (
         "the model's own template leaves the system turn out of a chat that ends in an answer",
     ),
     Limit(
+        "family",
+        "error",
+        lambda plan, version: (
+            plan.family == "mistral"
+            and plan.has_tools
+            and plan.stage == "sft"
+            and plan.tokens == "native"
+        ),
+        "cannot find the turns of rows with tool calls: it renders them without a call once, which "
+        "the model's own template refuses",
+        "data.tokens = 'exact'",
+    ),
+    Limit(
         "train_on_prompt",
         "info",
         lambda plan, version: (
