@@ -17,6 +17,7 @@ from ftc.parity.compare import compare
 from ftc.parity.pieces import pieces
 from ftc.parity.records import Level, Told
 from ftc.parity.report import Report
+from ftc.plan import Plan
 
 Tool = tuple[str, str]  # backend, version
 FACTORY: Tool = ("llamafactory", matrix.FACTORY)
@@ -32,6 +33,11 @@ class Pair:
     case: Case
     builds: Mapping[Tool, Built]
     refused: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        """The same for both tools."""
+        return next(iter(self.builds.values())).plan
 
 
 @dataclass(frozen=True)
@@ -95,31 +101,36 @@ def compared(
     steps: int = 20,
     predict: bool = False,
 ) -> list[Report | None]:
-    """A report for each pair, None for a refused one. `predict`: see `compare`."""
+    """A report for each pair, None for a refused one. `predict`: see `ftc.parity.compare`."""
     able = [pair for pair in pairs if pair.builds]
-    sides = [
-        told(bench, tool, [pair.builds[tool].folder for pair in able], level, steps=steps)
-        for tool in bench.tools
-    ]
+    sides = asked(bench, able, level, steps=steps)
     foreseen: Sequence[Told | None] = [None] * len(able)
     if predict:
         folders = [pair.builds[FACTORY].folder for pair in able]
-        how = "micro-batches"
-        foreseen = told(bench, FACTORY, folders, level, steps=steps, averaging=how)
-    made = iter(
+        foreseen = told(bench, FACTORY, folders, level, steps=steps, averaging="micro-batches")
+    reports = iter(
         [
-            report(pair, (ours, theirs), level, predicted)
-            for pair, ours, theirs, predicted in zip(able, *sides, foreseen, strict=True)
+            report(*one, level, predicted)
+            for *one, predicted in zip(able, sides, foreseen, strict=True)
         ]
     )
-    return [next(made) if pair.builds else None for pair in pairs]
+    return [next(reports) if pair.builds else None for pair in pairs]
+
+
+def asked(
+    bench: Bench, pairs: Sequence[Pair], level: Level, *, steps: int = 20
+) -> list[tuple[Told, Told]]:
+    """What both tools say of each pair, Axolotl first."""
+    sides = [
+        told(bench, tool, [pair.builds[tool].folder for pair in pairs], level, steps=steps)
+        for tool in bench.tools
+    ]
+    return list(zip(*sides, strict=True))
 
 
 def report(
     pair: Pair, sides: tuple[Told, Told], level: Level, predicted: Told | None = None
 ) -> Report:
     """The comparison of what both tools told of one case."""
-    plan = next(iter(pair.builds.values())).plan
-    model = Path(plan.model) / "tokenizer.json"
-    return compare(plan, sides, level, pieces(tokenizer.load(model)), predicted=predicted)
-
+    model = Path(pair.plan.model) / "tokenizer.json"
+    return compare(pair.plan, sides, level, pieces(tokenizer.load(model)), predicted=predicted)
