@@ -68,7 +68,7 @@ OVERRIDES: tuple[Override, ...] = (
     ),
     Override("lora_dropout", 0.0, _NOISE, levels=_LOSS, where=_adapted),
     Override("neftune_noise_alpha", None, _NOISE, levels=_LOSS),
-    Override("optimizer", "adamw_torch", _CARD, levels=_LOSS, where=_eight_bit),
+    Override("optimizer", "adamw_torch", _CARD, where=_eight_bit),
 )
 
 # What no key of the config says, and the script inside does.
