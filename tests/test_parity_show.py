@@ -3,7 +3,10 @@
 import html
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 import unicodedata
 from itertools import pairwise
@@ -22,6 +25,7 @@ from ftc.parity.places import Borders, places
 from ftc.parity.records import UNTRAINED, Row
 from ftc.parity.sources import Content
 
+ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent / "parity"
 CASES = tomllib.loads((HERE / "show.toml").read_text("utf-8"))["case"]
 ENDS = {"llama3": "<|eot_id|>", "mistral": "</s>", "gemma": "<end_of_turn>", "phi3": "<|end|>"}
@@ -211,6 +215,20 @@ def test_a_normalised_content_is_found():
     assert place.whole
 
 
+def test_padding_is_left_out_and_said(made):
+    it, core = made("chatml")
+    (source,) = chats(1)
+    whole = row(core, rendered(source))
+    padding = core.token_to_id("<|im_end|>")
+    padded = Row(
+        (*whole.ids, padding, padding), (*whole.labels, -100, -100), (*whole.mask, 0, 0), ""
+    )
+    (one,) = origins.rows([padded], [source], it)
+    (bare,) = origins.rows([whole], [source], it)
+    assert one.spans == bare.spans
+    assert one.notes == ("2 tokens of padding follow",)
+
+
 def test_bad_builds_say_what_to_do(tmp_path, made):
     (tmp_path / "plan.json").write_text(json.dumps(PLAN | {"model": "owner/not-here"}))
     with pytest.raises(FtcError, match="hub cache"):
@@ -233,3 +251,153 @@ def test_row_ids():
     with pytest.raises(FtcError) as error:
         reader.numbers(known, ["idd1"])
     assert "id1" in error.value.hint
+
+
+RECIPE = """
+name = "shown"
+model = "model"
+stage = "{stage}"
+method = "lora"
+data = {{ path = "{stage}.jsonl", eval = 0.0 }}
+hardware = {{ device = "cpu" }}
+training = {{ max_steps = 4, warmup_steps = 0, max_length = 200, effective_batch = 2 }}
+"""
+SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+IGNORED = ("--ignore", "too-many-epochs", "--ignore", "too-few-rows", "--offline")
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory):
+    """A folder with a small Qwen2.5, a recipe for chats and one for pairs."""
+    folder = tmp_path_factory.mktemp("recipes")
+    small_models.make(folder / "model", "qwen2.5")
+    chat = [
+        {
+            "messages": [
+                *turns(f"What comes after {n}?", f"It is {n + 1}."),
+                *turns("And 東京?", "🎉"),
+            ]
+        }
+        for n in range(12)
+    ]
+    pairs = [
+        {"prompt": f"After {n}?", "chosen": f"It is {n + 1}.", "rejected": f"Who knows {n}?"}
+        for n in range(12)
+    ]
+    for stage, rows in (("sft", chat), ("dpo", pairs)):
+        (folder / f"{stage}.toml").write_text(RECIPE.format(stage=stage))
+        lines = "".join(json.dumps(line) + "\n" for line in rows)
+        (folder / f"{stage}.jsonl").write_text(lines)
+    return folder
+
+
+def turns(asked, answered):
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+
+
+def show(folder, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "ftc", "show", *arguments],
+        cwd=folder,
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT / "compiler"), "OMP_NUM_THREADS": "1"}
+        | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+REFUSED = [
+    (["sft.toml", "-b", "nosuch"], {}, 2, "axolotl, llamafactory"),
+    (["sft.toml", "-b", "axolotl", "--rows", "-1"], {}, 2, "--rows"),
+    (["sft.toml", "-b", "axolotl"], {"FTC_CACHE": "nothing"}, 2, "ftc backend install axolotl"),
+]
+WITH_BACKEND = [
+    (["sft.toml", "-b", "axolotl", "--html", "no/folder/rows.html"], 2, "no folder"),
+    (["sft.toml", "-b", "axolotl", "--html", "model"], 2, "is a folder"),
+    (["sft.toml", "-b", "axolotl", "--part", "eval", *IGNORED], 2, "no rows"),
+    (["sft.toml", "-b", "axolotl", "--id", "zzz", *IGNORED], 2, "no row has the id"),
+    (["broken.toml", "-b", "axolotl", "--offline"], 1, "nothing was built"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "environment", "code", "says"), REFUSED)
+def test_the_command_refuses(recipes, arguments, environment, code, says):
+    done = show(recipes, *arguments, **environment)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize(("arguments", "code", "says"), WITH_BACKEND)
+def test_the_command_refuses_before_the_backend_loads(recipes, arguments, code, says):
+    text = (recipes / "sft.toml").read_text()
+    text = text.replace("warmup_steps = 0", "warmup_steps = 9").replace('"lora"', '"qlora"')
+    (recipes / "broken.toml").write_text(text)
+    done = show(recipes, *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "loading" not in done.stderr
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("backend", ["llamafactory", "axolotl@0.21.0"])
+def test_chats_in_the_real_tool(recipes, backend):
+    done = show(recipes, "sft.toml", "-b", backend, "-n", "2", *IGNORED)
+    assert done.returncode == 0, done.stderr
+    after = "<|im_end|>⏎]]" if backend == "llamafactory" else "<|im_end|>]]"
+    lines = [re.sub(r"^row (\d) .*$", r"row \1", line) for line in done.stdout.splitlines()]
+    between = [] if backend == "llamafactory" else ["  template  ⏎"]
+    indent = " " * listing.MARGIN
+    user = "<|im_start|>user⏎"
+    ask = ["  template  <|im_end|>⏎", f"{indent}<|im_start|>assistant⏎"]
+    for number in (0, 1):
+        expected = [
+            f"row {number + 1}",
+            "  template  <|im_start|>system⏎",
+            f"{indent}{SYSTEM}<|im_end|>⏎",
+            f"{indent}{user}",
+            f"  prompt    What comes after {number}?",
+            *ask,
+            f"  answer    [[It is {number + 1}.]]",
+            f"  turn end  [[{after}",
+            *([*between, f"{indent}{user}"] if between else [f"  template  {user}"]),
+            "  prompt    And 東京?",
+            *ask,
+            "  answer    [[🎉]]",
+            f"  turn end  [[{after}",
+            *between,
+            f'  note: the template adds "{SYSTEM}"',
+        ]
+        start = lines.index(f"row {number + 1}")
+        assert lines[start : start + len(expected)] == expected
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("backend", ["llamafactory", "axolotl@0.21.0"])
+def test_pairs_in_the_real_tool(recipes, backend):
+    asked = ("-n", "3", "--format", "json", "--html", "rows.html")
+    done = show(recipes, "dpo.toml", "-b", backend, *asked, *IGNORED)
+    assert done.returncode == 0, done.stderr
+    assert (recipes / "rows.html").read_text("utf-8").count("<section") == 6
+    told = json.loads(done.stdout)
+    assert (told["backend"], told["part"]) == (backend.partition("@")[0], "train")
+    assert [(row["number"], row["role"]) for row in told["rows"]] == [
+        (number, role) for number in (1, 2, 3) for role in ("chosen", "rejected")
+    ]
+    for row in told["rows"]:
+        number = row["number"] - 1
+        texts = {
+            kind: "".join(span["text"] for span in row["spans"] if span["kind"] == kind)
+            for kind in ("prompt", "answer", "terminator")
+        }
+        better = row["role"] == "chosen"
+        assert texts["answer"] == (f"It is {number + 1}." if better else f"Who knows {number}?")
+        assert texts["prompt"] == f"After {number}?"
+        assert texts["terminator"] == "<|im_end|>\n"
+        trained = {span["kind"] for span in row["spans"] if span["trained"]}
+        assert trained == {"answer", "terminator"}
+        assert row["warnings"] == []

@@ -180,7 +180,7 @@ def _shown(build: Path, part: Part, count: int, ids: tuple[str, ...], offline: b
             progress=lambda what, done, total: steps.show(what, done, max(total, 1)),
         )
     found = origins.rows(told.rows[part], records, reader.reader(build))
-    return [row for row in found if row.number - 1 in wanted or not ids]
+    return [row for row in found if not ids or set(ids) & set(row.ids)]
 
 
 def _print(rows: list[Shown]) -> None:

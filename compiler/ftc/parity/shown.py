@@ -9,7 +9,7 @@ from typing import Any
 
 from ftc.parity.marked import Token, marked
 from ftc.parity.reader import Reader
-from ftc.parity.records import Row
+from ftc.parity.records import UNTRAINED, Row
 from ftc.parity.remarks import notes, warnings
 from ftc.parity.sources import Content, Kind, contents
 
@@ -76,7 +76,9 @@ def shown(row: Row, records: Sequence[Mapping[str, Any]], reader: Reader, number
             replace(content, turn=content.turn + base)
             for content in contents(record, row.role, reader.default_system)
         ]
-    read = marked(row, wanted, reader)
+    kept = _unpadded(row)
+    padding = len(row.ids) - len(kept.ids)
+    read = marked(kept, wanted, reader)
     return Shown(
         number,
         tuple(str(record.get("id", "")) for record in records),
@@ -84,9 +86,17 @@ def shown(row: Row, records: Sequence[Mapping[str, Any]], reader: Reader, number
         len(read.tokens),
         sum(token.trained for token in read.tokens),
         tuple(_spans(read.tokens, wanted)),
-        tuple(notes(read, reader)),
+        (*notes(read, reader), *([f"{padding} tokens of padding follow"] if padding else [])),
         tuple(warnings(read, wanted, reader)),
     )
+
+
+def _unpadded(row: Row) -> Row:
+    """Without the tokens at its end that nothing attends to: a backend fills packs up."""
+    end = len(row.ids)
+    while end and not row.mask[end - 1] and row.labels[end - 1] == UNTRAINED:
+        end -= 1
+    return Row(row.ids[:end], row.labels[:end], row.mask[:end], row.role)
 
 
 def _spans(tokens: Iterable[Token], contents: Sequence[Content]) -> Iterator[Span]:
