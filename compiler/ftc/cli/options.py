@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING, Any
 
 import click
 
-RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _File(click.Path):
+    """A path. pathlib is imported when one is given: it is a fifth of what `ftc --help` costs."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+FILE = _File()
+RECIPE = click.argument("recipe", type=FILE)
 BACKEND = click.option(
     "--backend", "-b", required=True, metavar="NAME[@VERSION]", help="axolotl or llamafactory."
 )
@@ -14,9 +29,5 @@ OFFLINE = click.option("--offline", is_flag=True, help="Ask no hub; use what is 
 FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 IGNORE = click.option("--ignore", multiple=True, metavar="RULE", help="Leave a rule out.")
 STRICT = click.option("--strict", is_flag=True, help="Warnings count as errors.")
-BUILDS = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("build"), show_default=True
-)
-TEMPLATES = click.option(
-    "--templates", type=click.Path(path_type=Path), help="Your own template folder."
-)
+BUILDS = click.option("--out", type=FILE, default="build", show_default=True)
+TEMPLATES = click.option("--templates", type=FILE, help="Your own template folder.")

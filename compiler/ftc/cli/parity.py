@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ftc.cli.options import BACKEND, BUILDS, FORMAT, IGNORE, OFFLINE, RECIPE, TEMPLATES
+from ftc.cli.options import BACKEND, BUILDS, FILE, FORMAT, IGNORE, OFFLINE, RECIPE, TEMPLATES
 from ftc.cli.shown import built_folder, say, show_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ftc.parity.records import Level, Part
     from ftc.parity.shown import Shown
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--part", type=click.Choice(["train", "eval"]), default="train", help="Default: train."
 )
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page instead of printing.")
+@click.option("--html", type=FILE, help="Write a page instead of printing.")
 @BUILDS
 @TEMPLATES
 @IGNORE

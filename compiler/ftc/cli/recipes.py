@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftc.cli.options import BACKEND, BUILDS, FORMAT, IGNORE, OFFLINE, RECIPE, STRICT, TEMPLATES
+from ftc.cli.options import (
+    BACKEND,
+    BUILDS,
+    FILE,
+    FORMAT,
+    IGNORE,
+    OFFLINE,
+    RECIPE,
+    STRICT,
+    TEMPLATES,
+)
 from ftc.cli.shown import built_folder, compiled, exit_code, show_built, show_findings, show_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=FILE)
 @click.option("--model", "-m", required=True, help="Model folder or hub id.")
 @click.option("--task", default="general", help="Kind of task, such as creative, qa or chat.")
 @click.option("--method", default="auto", help="auto, lora, qlora or full.")
@@ -20,13 +32,15 @@ from ftc.cli.shown import built_folder, compiled, exit_code, show_built, show_fi
 @click.option("--gpu", help="Card name, such as 'RTX 4090'.")
 @click.option("--cpu", is_flag=True, help="Train on the CPU (small models).")
 @click.option("--name", help="Name of the recipe; the data file's by default.")
-@click.option("--out", type=click.Path(path_type=Path), help="File to write; default: print.")
+@click.option("--out", type=FILE, help="File to write; default: print.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(out: Path | None, force: bool, **flags: Any) -> None:
     """Write a commented recipe for a data file.
 
     Example: ftc init data/rows.jsonl --model Qwen/Qwen2.5-7B-Instruct --vram 24 --out recipe.toml
     """
+    from pathlib import Path
+
     from ftc.init import recipe_text
     from ftc.init import write as write_recipe
 

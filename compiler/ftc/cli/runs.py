@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ftc.cli.options import BACKEND, BUILDS, FORMAT, IGNORE, OFFLINE, RECIPE, STRICT, TEMPLATES
+from ftc.cli.options import (
+    BACKEND,
+    BUILDS,
+    FILE,
+    FORMAT,
+    IGNORE,
+    OFFLINE,
+    RECIPE,
+    STRICT,
+    TEMPLATES,
+)
 from ftc.cli.shown import built_folder, show_built, show_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @RECIPE
 @BACKEND
 @BUILDS
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--runs", type=FILE, default="runs", show_default=True)
 @TEMPLATES
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of this recipe.")
 @IGNORE
@@ -67,7 +80,7 @@ def run(
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run_folder", metavar="RUN", type=FILE)
 @click.option("--prompt", "-p", multiple=True, help="Instead of the recipe's own prompts.")
 @click.option("--max-new-tokens", type=click.IntRange(1, 8192), help="Length of an answer.")
 @OFFLINE

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ftc.cli.options import FORMAT
+from ftc.cli.options import FILE, FORMAT
 from ftc.cli.shown import show_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @click.argument("parameter", required=False, default="")
-@click.option("--recipe", type=click.Path(path_type=Path), help="With this recipe's own tables.")
+@click.option("--recipe", type=FILE, help="With this recipe's own tables.")
 @FORMAT
 def factors(parameter: str, recipe: Path | None, form: str) -> None:
     """Print the factor table: values, conditions, kinds and sources.
