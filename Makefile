@@ -13,7 +13,7 @@ RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test lint docs bench dev model backends wheel
+.PHONY: help demo check test lint docs bench parity dev model backends wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -47,6 +47,9 @@ docs: dev  ## make the generated pages of docs/ anew
 
 bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 	$(PY) tools/bench.py
+
+parity: dev  ## prove that both tools train the same run, and write docs/parity.md (FAMILIES="..." for a part)
+	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/parity.py $(FAMILIES)
 
 wheel: dev
 	$(PY) tools/check_wheel.py

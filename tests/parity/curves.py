@@ -50,6 +50,23 @@ def wanted(families: Sequence[str] = (*FAMILIES, *EXACT)) -> list[Case]:
     ]
 
 
+def older(cases: Sequence[Case]) -> list[Case]:
+    """Those whose losses Axolotl before 0.21.0 averages in its own way."""
+    families = FAMILIES[:2]
+    return [
+        it
+        for it in cases
+        if it.tokens == "exact"
+        and it.family in families
+        and it.training["gradient_accumulation"] > 1
+    ]
+
+
+def short() -> list[Case]:
+    """One curve with LoRA and one without."""
+    return [case("qwen2.5", "exact", "lora", 4), case("llama3.0", "native", "full", 1)]
+
+
 def case(family: str, tokens: str, method: str, accumulation: int) -> Case:
     """A recipe of 20 steps."""
     training = {

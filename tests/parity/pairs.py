@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from parity import matrix
@@ -42,11 +42,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where everything is put, which Axolotl is asked, and who hears what is being done."""
+    """Where everything is put, which Axolotl is asked, and who hears what is being done.
+
+    `libraries` is filled by what the tools say of themselves.
+    """
 
     folder: Path
     axolotl: Tool = AXOLOTL
     say: Say = lambda text: None
+    libraries: dict[Tool, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def tools(self) -> tuple[Tool, Tool]:
@@ -83,7 +87,7 @@ def told(
     if not folders:
         return []
     bench.say(f"{tool[0]} {tool[1]}: {len(folders)} builds, {level}")
-    return probe.several(
+    found = probe.several(
         folders,
         level=level,
         steps=steps,
@@ -91,6 +95,8 @@ def told(
         offline=True,
         workspace=bench.folder / "probes",
     )
+    bench.libraries[tool] = found[0].libraries
+    return found
 
 
 def compared(
