@@ -52,6 +52,7 @@ def recipe_text(
         "eval = 0.1   # share of rows held out",
         "# samples = 500   # use at most so many rows",
         '# system = "You are ..."   # for rows without a system turn',
+        '# tokens = "exact"   # ftc makes the tokens, once for both tools',
         "",
         "[hardware]",
         *_hardware(vram, gpu, cpu),
