@@ -67,6 +67,7 @@ class Entry:
     other: str = ""
     before: str = ""
     count: int = 0
+    same: bool = False
     last: bool = False
     long: bool = False
     values: tuple[str, ...] = ()
@@ -159,6 +160,7 @@ def _fits(entry: Entry, plan: Plan, seen: Seen) -> bool:
         entry.kind == seen.kind
         and entry.has == seen.has
         and (not entry.count or entry.count == seen.count)
+        and (seen.text == seen.other or not entry.same)
         and (seen.last or not entry.last)
         and (seen.long or not entry.long)
         and all(_says(plan, seen, *it) for it in _patterns(entry, seen))
@@ -171,7 +173,7 @@ def _patterns(entry: Entry, seen: Seen) -> Iterator[tuple[str, str]]:
         yield "|".join(map(re.escape, entry.texts)), seen.text
     elif entry.pattern:
         yield entry.pattern, seen.text
-    if entry.kind == "ids":
+    if entry.kind == "ids" and not entry.same:
         yield entry.other, seen.other
     if entry.before:
         yield f".*(?:{entry.before})", seen.before
