@@ -176,6 +176,8 @@ def test_groups_hold_every_trained_parameter_once(told):
 def test_what_the_config_says_beside_the_pinned_is_told(told):
     assert told["lora"].settings["neftune_alpha"] == 5
     assert told["lora"].settings["lora_dropout"] == 0.1
+    assert told["lora"].schedule.arguments["neftune_alpha"] == 5
+    assert told["lora"].schedule.adapter["dropout"] == 0.1
     assert told["lora"].schedule.adapter["rank"] == 4
     assert told["full"].schedule.adapter == {}
     assert told["dpo"].schedule.arguments["preference_beta"] == 0.3

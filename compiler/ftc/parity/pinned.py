@@ -62,10 +62,20 @@ def pinned(
             _head(path, into / path.name, rows)
         else:
             (into / path.name).symlink_to(path.absolute())
-    changed = override.applied(
-        config(build, backend), OVERRIDES[backend], level=level, shadow=shadow, adapter=adapter
-    )
+    said, known = config(build, backend), OVERRIDES[backend]
+    changed = override.applied(said, known, level=level, shadow=shadow, adapter=adapter)
     (into / name).write_text(_text(changed, name), encoding="utf-8")
+    if level == "loss":
+        kept = override.applied(said, known, level="steps", shadow=shadow, adapter=None)
+        (into / planning(name)).write_text(_text(kept, name), encoding="utf-8")
+
+
+def planning(name: str) -> str:
+    """The file beside a config pinned for the losses that is pinned for planning the steps.
+
+    There is more that two losses need alike: no dropout, no noise.
+    """
+    return f"steps.{name}"
 
 
 def changes(build: Path, backend: str, level: Level) -> list[tuple[str, str]]:

@@ -102,7 +102,7 @@ def several(
                 rows=rows,
             )
         asked = {"level": level, "steps": steps, "averaging": averaging}
-        request = {"runs": [_request(job, asked) for job in jobs]}
+        request = {"runs": [_request(job, level) | asked for job in jobs]}
         log = place / f"{jobs[0].out.name}.log"
         _run(home, SCRIPTS[jobs[0].backend], request, log, jobs, progress)
         return [told(job.out, job.build, job.backend, job.version) for job in jobs]
@@ -151,15 +151,16 @@ def _tool(build: Path) -> tuple[str, str]:
     return backend, version
 
 
-def _request(job: _Job, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _request(job: _Job, level: Level) -> dict[str, Any]:
     job.out.mkdir()
+    name = launch.config_of(job.backend)
     return {
         "folder": str(job.pinned),
         "out": str(job.out),
-        "config": launch.config_of(job.backend),
+        "config": name,
+        "planned_by": pinned.planning(name) if level == "loss" else name,
         "parts": [part for part in PARTS if (job.build / f"{part}.jsonl").is_file()],
         "real_config": str(job.shadow.real_config),
-        **asked,
     }
 
 

@@ -76,6 +76,7 @@ class Run:
 
     def __init__(self, request: dict[str, Any], prepared: str) -> None:
         self.name = request["config"]
+        self.planned_by = request.get("planned_by") or self.name
         self.prepared = prepared
 
     def config(self, *, adapter: bool) -> Any:
@@ -87,7 +88,7 @@ class Run:
             load_cfg,
         )
 
-        cfg = load_cfg(self.name)
+        cfg = load_cfg(self.name if adapter else self.planned_by)
         cfg.dataset_prepared_path = self.prepared
         if not adapter:
             cfg.lora_model_dir = None

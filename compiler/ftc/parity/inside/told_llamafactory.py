@@ -4,8 +4,9 @@ python told_llamafactory.py REQUEST.json OUT/    in the pinned folder; common.py
 python told_llamafactory.py REQUEST.json         where REQUEST is {"runs": [{"folder", "out", ...}]}
 
 Runs inside LLaMA-Factory's interpreter; ftc never imports it. Its name is not llamafactory.py,
-which would be imported in the package's place. A request holds "config", "level",
-"steps" (of the level loss), "parts", "real_config" and "averaging".
+which would be imported in the package's place. A request holds "config",
+"planned_by" (the config that the schedule is told of), "level", "steps" (of the level loss),
+"parts", "real_config" and "averaging".
 The tool's own workflow does all the work; what it loads is kept between the passes, so that rows
 are tokenised once.
 """
@@ -28,7 +29,6 @@ from llamafactory.train import dpo, kto, pt, sft, tuner  # type: ignore
 from transformers import DataCollatorForLanguageModeling  # type: ignore
 
 WORKFLOWS = (dpo, kto, pt, sft)
-ADAPTER = "adapter_name_or_path"
 TOKENIZED = "ftc_tokenized.py"  # in a build of exact tokens
 REGISTERED = deepcopy(TEMPLATES)
 
@@ -43,18 +43,20 @@ def several(request: dict[str, Any], out: Path) -> None:
 
 def tell(request: dict[str, Any], out: common.Out) -> None:
     """Writes rows, then the schedule and the losses where the level asks for them."""
-    config = json.loads(Path(request["config"]).read_text(encoding="utf-8"))
+    config, plain = (
+        json.loads(Path(request[name]).read_text(encoding="utf-8"))
+        for name in ("config", "planned_by")
+    )
     if config.get("tokenized_path") and Path(TOKENIZED).is_file():
         runpy.run_path(TOKENIZED)["main"]([])
     out.progress("reading the rows")
-    known = Loaded(config)
+    known = Loaded(plain)
     for part in request["parts"]:
         out.rows(part, known.rows(part))
     if request["level"] == "tokens":
         out.told()
         return
     out.progress("planning the steps")
-    plain = {key: value for key, value in config.items() if key != ADAPTER}
     with known.kept():
         planned = common.scheduled(lambda: tuner.run_exp(plain), request["real_config"])
         losses: list[float] = []
