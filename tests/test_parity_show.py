@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import unicodedata
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -165,6 +166,19 @@ def test_answers_are_what_is_trained_whatever_they_say(turns, made):
     assert [span.text for span in one.spans if span.kind == "prompt"] == [a for a, _ in turns]
     assert sum((span.ids for span in one.spans), ()) == made_row.ids
     assert not one.warnings
+
+
+@pytest.mark.parametrize("left_out", [0, 3])
+def test_a_long_chat_of_equal_turns(left_out, made):
+    it, core = made("chatml")
+    turn = "<|im_start|>user\nok<|im_end|>\n<|im_start|>assistant\n[[ok<|im_end|>]]\n"
+    messages = turns("ok", "ok") * 300
+    (one,) = origins.rows(
+        [row(core, turn * (300 - left_out))], [{"id": "x", "messages": messages}], it
+    )
+    kinds = Counter(span.kind for span in one.spans)
+    assert kinds["answer"] == kinds["prompt"] == kinds["terminator"] == 300 - left_out
+    assert len([said for said in one.warnings if "is not in the row" in said]) == 2 * left_out
 
 
 def chats(count):

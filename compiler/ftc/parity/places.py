@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ftc.parity.sources import Content
 
-MOST = 256  # places of one text that are weighed; more only in rows of many equal, short turns
+MOST = 256  # places of one short text that are weighed
 ANCHOR = 24  # characters by which a text that is not whole is found: fewer may match by chance
 LONG = 40  # characters from which on a longer text counts no more than this one
 
@@ -55,11 +56,7 @@ def places(
     beside a control token or a line break is preferred. `rewritten` gives what the tokenizer makes
     of a text, for those that normalise it.
     """
-    wanted = [
-        [Place(*span, number, whole) for span, whole in _spans(text, part, borders, rewritten)]
-        for number, content in enumerate(contents)
-        for part in _way(text, content)
-    ]
+    wanted = list(_wanted(text, borders, contents, rewritten))
     found = _heaviest(text, borders, wanted)
     for number, options in enumerate(wanted):
         if number not in found:
@@ -67,6 +64,29 @@ def places(
             if (place := next(free, None)) is not None:
                 found[number] = place
     return sorted(found.values(), key=lambda it: it.start)
+
+
+def _wanted(
+    text: str,
+    borders: Borders,
+    contents: Sequence[Content],
+    rewritten: Callable[[str], str],
+) -> Iterator[list[Place]]:
+    """For each part of each content the places where it may stand.
+
+    Of equal parts, the third stands at the third place at the earliest, with room for those to
+    come: a chat of a thousand "ok" is quickly read.
+    """
+    parts = [(number, part) for number, it in enumerate(contents) for part in _way(text, it)]
+    equal = Counter(part for _, part in parts)
+    found = {part: _spans(text, part, borders, rewritten, most) for part, most in equal.items()}
+    seen: Counter[str] = Counter()
+    for number, part in parts:
+        spans, spare = found[part], len(found[part]) - equal[part]
+        first = max(0, seen[part] + min(0, spare))
+        last = seen[part] + 1 + max(0, spare)
+        seen[part] += 1
+        yield [Place(*span, number, whole) for span, whole in spans[first:last]]
 
 
 def _way(text: str, content: Content) -> tuple[str, ...]:
@@ -116,24 +136,25 @@ def _fit(text: str, start: int, end: int, borders: Borders) -> int:
 
 
 def _spans(
-    text: str, wanted: str, borders: Borders, rewritten: Callable[[str], str]
+    text: str, wanted: str, borders: Borders, rewritten: Callable[[str], str], least: int
 ) -> list[tuple[tuple[int, int], bool]]:
-    """(start, end) wherever a text stands, and whether it does so whole."""
+    """(start, end) wherever a text stands, and whether whole; no fewer than `least` are kept."""
     for form in dict.fromkeys((wanted, wanted.strip())):
         if form and (found := list(_occurrences(text, form))):
-            return [(span, True) for span in _fittest(text, found, borders)]
+            return [(span, True) for span in _fittest(text, found, borders, max(least, MOST))]
     form = rewritten(wanted).strip()
     if form and (found := list(_occurrences(text, form))):
-        return [(span, True) for span in _fittest(text, found, borders)]
+        return [(span, True) for span in _fittest(text, found, borders, max(least, MOST))]
     return [(span, False) for span in _partly(text, wanted.strip())]
 
 
 def _fittest(
-    text: str, spans: list[tuple[int, int]], borders: Borders
+    text: str, spans: list[tuple[int, int]], borders: Borders, most: int
 ) -> Sequence[tuple[int, int]]:
-    if len(spans) <= MOST:
+    """The best set off of many places, in order."""
+    if len(spans) <= most:
         return spans
-    return sorted(spans, key=lambda span: -_fit(text, span[0], span[1], borders))[:MOST]
+    return sorted(sorted(spans, key=lambda it: -_fit(text, it[0], it[1], borders))[:most])
 
 
 def _occurrences(text: str, wanted: str) -> Iterator[tuple[int, int]]:
