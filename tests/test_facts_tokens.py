@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ftc import recipe
 from ftc.backends import llamafactory_data
 from ftc.data import chunks
+from ftc.data.chat import turns
 from ftc.data.example import Example, Message
 from ftc.errors import FtcError
 from ftc.facts import model, template, tokenizer, tokens
@@ -144,16 +145,6 @@ def test_pieces_start_at_words(counter):
     assert all(part.text[0] == " " or before.text[-1] == " " for before, part in pairwise(parts))
 
 
-def plain(messages):
-    turns = []
-    for message in messages:
-        turn = {"role": message.role, "content": message.content}
-        if message.tool_calls:
-            turn["tool_calls"] = [{"type": "function", "function": c} for c in message.tool_calls]
-        turns.append(turn)
-    return turns
-
-
 @pytest.mark.backend
 @pytest.mark.parametrize("backend", ["llamafactory", "axolotl"])
 def test_same_text_and_count_as_transformers(tmp_path, backend):
@@ -173,7 +164,7 @@ def test_same_text_and_count_as_transformers(tmp_path, backend):
                 {
                     "folder": str(tmp_path / name),
                     "template": text,
-                    "messages": plain(messages),
+                    "messages": list(turns(messages)),
                     "tools": list(tools),
                     "prompt": prompt,
                     "today": template.TODAY.isoformat(),
@@ -230,7 +221,7 @@ def test_llamafactory_finds_no_row_longer(tmp_path):
                 {
                     "folder": str(tmp_path / name),
                     "template": llamafactory_data.TEMPLATES[name].name,
-                    "messages": plain(messages),
+                    "messages": list(turns(messages)),
                 }
             )
     (tmp_path / "requests.json").write_text(json.dumps(requests))
