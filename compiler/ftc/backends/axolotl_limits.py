@@ -5,6 +5,7 @@ from __future__ import annotations
 from ftc.backends.axolotl_data import REASONING
 from ftc.backends.base import PREFERENCE, Limit, adapted, at_least
 
+MISTRAL = ("mistral", "mistral-nemo")
 LIMITS: tuple[Limit, ...] = (
     Limit(
         "min_lr_ratio",
@@ -110,14 +111,14 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "family",
         "info",
-        lambda plan, version: plan.family == "mistral" and plan.stage != "pretrain",
+        lambda plan, version: plan.family in MISTRAL and plan.stage != "pretrain",
         "the model's own template leaves the system turn out of a chat that ends in an answer",
     ),
     Limit(
         "family",
         "error",
         lambda plan, version: (
-            plan.family == "mistral"
+            plan.family in MISTRAL
             and plan.has_tools
             and plan.stage == "sft"
             and plan.tokens == "native"

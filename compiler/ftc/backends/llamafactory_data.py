@@ -24,6 +24,10 @@ class Template:
 
 
 _UNSEEN = "has not been compared with the model's own, token by token"
+_MISTRAL = (
+    "puts the system turn before the first user turn, the model's own template before "
+    "the last one, and only when no answer follows"
+)
 # Family -> the registered template whose tokens are those of the model's own Jinja template.
 TEMPLATES: dict[str, Template] = {
     # `smollm2` is registered too, but its system turn ends in a full stop that the model's lacks.
@@ -49,7 +53,6 @@ TEMPLATES: dict[str, Template] = {
     "deepseek-r1": Template("deepseekr1", reasoning=True, differs=_UNSEEN),
     "llama3": Template(
         "llama3",
-        tools=True,
         differs="lacks the lines about the knowledge cutoff that Llama 3.1 and later put into "
         "every system turn",
     ),
@@ -57,8 +60,12 @@ TEMPLATES: dict[str, Template] = {
     "mistral": Template(
         "mistral",
         tools=True,
-        differs="puts the system turn before the first user turn, the model's own template before "
-        "the last one, and only when no answer follows",
+        differs=_MISTRAL,
+    ),
+    "mistral-nemo": Template(
+        "ministral",
+        tools=True,
+        differs=_MISTRAL,
     ),
     "gemma": Template("gemma"),
     "phi3": Template("phi"),
