@@ -70,7 +70,9 @@ class ExactCounter(tokens.Counter):
         """The rows of a file, in order; RowRefused, FtcError where there is no end of text.
 
         Chats train each answer with its end, or every token with `everything`; documents are
-        bos, where the tokenizer writes one, text and eos, and train every token.
+        bos, where the tokenizer writes one, text and eos, and train every token. The first one of
+        a row is never trained: nothing predicts it, but LLaMA-Factory would count it when it
+        averages the loss, and Axolotl would not.
         """
         for start in range(0, len(examples), tokens.CHUNK):
             part = examples[start : start + tokens.CHUNK]
@@ -79,7 +81,7 @@ class ExactCounter(tokens.Counter):
                 continue
             for encoding, found in self._encoded(part):
                 ids = encoding.ids
-                yield Row(ids, ids if everything else _labels(encoding, found))
+                yield Row(ids, _all(ids) if everything else _labels(encoding, found))
 
     def _encoded(self, examples: Sequence[Example]) -> Iterator[tuple[Encoding, list[spans.Span]]]:
         told = [spans.answers(example, self, self.end) for example in examples]
@@ -93,7 +95,7 @@ class ExactCounter(tokens.Counter):
         texts = [example.text for example in examples]
         for encoding in self.tokenizer.encode_batch(texts, add_special_tokens=False):
             ids = [*first, *encoding.ids, *last]
-            yield Row(ids, ids)
+            yield Row(ids, _all(ids))
 
     def _id(self, token: str) -> int:
         found = self.tokenizer.token_to_id(token) if token else None
@@ -119,6 +121,10 @@ def counter(model: ModelFacts, thinking: bool) -> ExactCounter | None:
         thinking=thinking if asks else None,
         end=(family.turn_end if family else "") or native.facts.eos,
     )
+
+
+def _all(ids: Sequence[int]) -> list[int]:
+    return [UNTRAINED, *ids[1:]]
 
 
 def _labels(encoding: Encoding, found: Sequence[spans.Span]) -> list[int]:
