@@ -36,6 +36,35 @@ def gathered(folder, rows, family="chatml", stage="sft", progress=None, **data):
     return gather(wanted, folder, backends=BACKENDS, offline=True, seed=1, progress=progress)
 
 
+def test_system_turn_that_the_template_would_lose_goes_into_the_first_user_turn(tmp_path):
+    rows = [
+        {"messages": [{"role": "system", "content": " Be brief. "}, *chat("a", "b", "c", "d")]},
+        {"messages": chat("e", "f")},
+    ]
+    small_models.make(tmp_path / "model", "mistral")
+    (tmp_path / "model" / "chat_template.jinja").write_text(
+        small_models.template_of("mistral-v0.3"), "utf-8"
+    )
+    facts, dataset = gathered(tmp_path, rows, "mistral", eval=0)
+    assert facts.model.tokenizer.loses_system
+    told = {example.messages[0].content: example for example in dataset.train}
+    assert set(told) == {"Be brief.\n\na", "e"}
+    assert [turn.role for turn in told["Be brief.\n\na"].messages] == ["user", "assistant"] * 2
+    assert facts.data.rejected == 0
+
+
+def test_pair_keeps_its_answers_when_the_system_turn_is_written_into_the_prompt(tmp_path):
+    rows = [{"system": "Be brief.", "prompt": "a", "chosen": "b", "rejected": "c"}]
+    small_models.make(tmp_path / "model", "mistral")
+    (tmp_path / "model" / "chat_template.jinja").write_text(
+        small_models.template_of("mistral-nemo"), "utf-8"
+    )
+    _, dataset = gathered(tmp_path, rows, "mistral", "dpo", eval=0)
+    (example,) = dataset.train
+    assert [turn.content for turn in example.messages] == ["Be brief.\n\na"]
+    assert (example.chosen.content, example.rejected.content) == ("b", "c")
+
+
 def test_counts(tmp_path):
     calls = [{"function": {"name": "f", "arguments": "{}"}}]
     rows = [

@@ -4,7 +4,14 @@ import pytest
 import small_models
 
 from ftc.data.example import Message
-from ftc.facts.template import CHATML, TemplateFault, render, system_turn, trims
+from ftc.facts.template import (
+    CHATML,
+    TemplateFault,
+    loses_system,
+    render,
+    system_turn,
+    trims,
+)
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 CHAT = [Message("user", "hi"), Message("assistant", "<b>yo</b>")]
@@ -99,6 +106,15 @@ def test_system_turn(name):
 def test_trimmed_roles(name):
     row = small_models.FAMILIES[name]
     assert list(trims(small_models.template_of(name), SPECIAL)) == row["trims"]
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in small_models.TEMPLATES.glob("*.jinja"))
+)
+def test_only_mistral_loses_a_system_turn(name):
+    lost = loses_system(small_models.template_of(name), SPECIAL)
+    assert lost == (name in ("mistral-v0.3", "mistral-nemo"))
+    assert not loses_system("", SPECIAL)
 
 
 def test_injected_system_turn_renders_the_same_when_it_is_given():

@@ -112,7 +112,8 @@ LIMITS: tuple[Limit, ...] = (
         "family",
         "info",
         lambda plan, version: plan.family in MISTRAL and plan.stage != "pretrain",
-        "the model's own template leaves the system turn out of a chat that ends in an answer",
+        "the model's own template leaves the system turn out of a chat that ends in an answer: "
+        "ftc writes it into the first user turn",
     ),
     Limit(
         "family",

@@ -24,10 +24,6 @@ class Template:
 
 
 _UNSEEN = "has not been compared with the model's own, token by token"
-_MISTRAL = (
-    "puts the system turn before the first user turn, the model's own template before "
-    "the last one, and only when no answer follows"
-)
 # Family -> the registered template whose tokens are those of the model's own Jinja template.
 TEMPLATES: dict[str, Template] = {
     # `smollm2` is registered too, but its system turn ends in a full stop that the model's lacks.
@@ -58,15 +54,9 @@ TEMPLATES: dict[str, Template] = {
     ),
     "llama2": Template("llama2", differs=_UNSEEN),
     "mistral": Template(
-        "mistral",
-        tools=True,
-        differs=_MISTRAL,
+        "mistral", tools=True, differs="trains on the space in front of an answer too"
     ),
-    "mistral-nemo": Template(
-        "ministral",
-        tools=True,
-        differs=_MISTRAL,
-    ),
+    "mistral-nemo": Template("ministral", tools=True),
     "gemma": Template("gemma"),
     "phi3": Template("phi"),
     "phi4": Template("phi4", differs=_UNSEEN),

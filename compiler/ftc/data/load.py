@@ -67,6 +67,22 @@ def trimmed(dataset: Dataset, roles: Collection[Role]) -> Dataset:
     return replace(dataset, train=train, eval=tuple(_trimmed(e, roles) for e in dataset.eval))
 
 
+def folded(dataset: Dataset) -> Dataset:
+    """The same rows, each system turn in front of the first user turn, a blank line between; ids
+    stay.
+    """
+    train = tuple(map(_folded, dataset.train))
+    return replace(dataset, train=train, eval=tuple(map(_folded, dataset.eval)))
+
+
+def _folded(example: Example) -> Example:
+    if len(example.messages) < 2 or example.messages[0].role != "system":
+        return example
+    system, user, *rest = example.messages
+    first = f"{system.content}\n\n{user.content}" if system.content else user.content
+    return replace(example, messages=(replace(user, content=first), *rest))
+
+
 def _trimmed(example: Example, roles: Collection[Role]) -> Example:
     def trim(message: Message | None) -> Message | None:
         if message is None or message.role not in roles:

@@ -11,7 +11,7 @@ from ftc import recipe
 from ftc.data import identity, split
 from ftc.data.example import Dataset, Example, Rejected
 from ftc.data.layouts import SAME_PAIR
-from ftc.data.load import load, trimmed, with_system
+from ftc.data.load import folded, load, trimmed, with_system
 from ftc.data.turns import EMPTY_ANSWER
 from ftc.facts import hardware, model, remembered, tokens
 from ftc.facts.records import DataFacts, Facts, Lengths, ModelFacts
@@ -32,7 +32,8 @@ def gather(
 
     `backends` are (name, version) pairs; `progress` hears of rows counted. A chat template's own
     system turn becomes an explicit one in each row without, and white space that it takes away
-    around contents is taken away from the rows, so that both tools read the same.
+    around contents is taken away from the rows, so that both tools read the same. A system turn
+    that it would lose is written into the first user turn.
     Rows that the template refuses are rejected; when it refuses all, that is an FtcError.
     """
     hardware_facts = hardware.gather(recipe.hardware)
@@ -41,6 +42,8 @@ def gather(
     if model_facts.tokenizer is not None:
         dataset = trimmed(dataset, model_facts.tokenizer.trims)
         dataset = with_system(dataset, model_facts.tokenizer.default_system)
+        if model_facts.tokenizer.loses_system:
+            dataset = folded(dataset)
     counter = _counter(recipe, model_facts)
     try:
         facts = data_facts(dataset, recipe.stage, counter, progress)

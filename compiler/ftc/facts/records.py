@@ -36,6 +36,7 @@ class TokenizerFacts:
     default_system: str = ""  # system turn that the template adds to a chat without one
     system_turns: bool = True  # whether the template accepts a system turn
     trims: tuple[Role, ...] = ()  # roles whose contents the template strips of white space
+    loses_system: bool = False  # whether it leaves the system turn out where an answer follows
     added: tuple[str, ...] = ()  # tokens beside the vocabulary, control tokens among them
 
 

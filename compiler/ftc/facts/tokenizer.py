@@ -42,7 +42,7 @@ def read(folder: Path) -> TokenizerFacts | None:
     chat = chat_template(folder, config)
     special_tokens = variables(bos, eos, pad)
     key = (sha256(chat.encode()).hexdigest(), json.dumps(special_tokens))
-    injected, accepts, trims = kept.remember(
+    injected, accepts, trims, loses = kept.remember(
         "chats", key, lambda: _rendered(chat, special_tokens), _turns
     )
     vocabulary, first, added = kept.remember("tokenizers", (digest,), lambda: _told(path), _tell)
@@ -58,6 +58,7 @@ def read(folder: Path) -> TokenizerFacts | None:
         default_system=injected,
         system_turns=accepts,
         trims=trims,
+        loses_system=loses,
     )
 
 
@@ -75,16 +76,21 @@ def _tell(value: Any) -> tuple[int, str, tuple[str, ...]]:
 
 
 def _rendered(chat: str, special_tokens: dict[str, str]) -> Any:
-    """What rendering tells of a template: its own system turn, whether it takes one, trimmed roles.
+    """What rendering tells of a template: its own system turn, whether it takes one, trimmed roles,
+    whether it leaves a system turn out.
 
     Renderings and a compilation: measured, some 5 ms of every command.
     """
-    return [*template.system_turn(chat, special_tokens), template.trims(chat, special_tokens)]
+    return [
+        *template.system_turn(chat, special_tokens),
+        template.trims(chat, special_tokens),
+        template.loses_system(chat, special_tokens),
+    ]
 
 
-def _turns(value: Any) -> tuple[str, bool, tuple[Role, ...]]:
-    injected, accepts, trims = value
-    return str(injected), bool(accepts), tuple(trims)
+def _turns(value: Any) -> tuple[str, bool, tuple[Role, ...], bool]:
+    injected, accepts, trims, loses = value
+    return str(injected), bool(accepts), tuple(trims), bool(loses)
 
 
 def read_json(path: Path) -> dict[str, Any]:
