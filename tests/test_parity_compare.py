@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from parity_told import Words, cases, plan, told
+from parity_told import Words, cases, plan, schedule, told
 
 from ftc.errors import FtcError
 from ftc.parity.compare import compare
@@ -115,3 +115,25 @@ def test_fifty_thousand_rows_that_all_differ_and_three_dropped():
     assert report.counts.differences == {"ids": 49_997, "dropped": 3}
     assert [it.row - 1 for it in report.rows if it.kind == "dropped"] == sorted(gone)
     assert {it.reason.name for it in report.groups} == {"", "think-block-in-history"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines", "name"),
+    [
+        ({}, ("*a¦*<end>¦\n", "*a¦*<end>¦*\n"), "follows"),
+        ({"stage": "pretrain"}, ("*a¦*b", "*a¦*b"), "first-token-counted-in-texts"),
+        ({"train_on_prompt": True}, ("*a¦*b", "*a¦*b"), "first-token-counted-in-prompts"),
+        ({"stage": "kto"}, ("desirable: a¦*b",) * 2, "pairs-of-kto"),
+        ({}, ("a¦*b", "a¦*b"), ""),
+    ],
+)
+def test_losses_that_differ_have_a_reason(settings, lines, name):
+    words, made = Words(), plan(turn_end="<end>", **settings)
+    sides = tuple(
+        told(backend, [words.row(line)], losses=(loss,), schedule=schedule(made))
+        for backend, line, loss in zip(("axolotl", "llamafactory"), lines, (2.0, 2.1), strict=True)
+    )
+    report = compare(made, sides, "loss", words.pieces)
+    (found,) = [it for it in report.values if it.what == "losses"]
+    assert found.reason.name == name
+    assert not report.equal

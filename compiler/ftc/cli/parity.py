@@ -92,7 +92,7 @@ def show(
     metavar="NAME[@VERSION]",
     help="A version of one of the two; the preferred ones by default.",
 )
-@click.option("--rows", "-n", type=click.IntRange(1), help="Only the first rows; default: all.")
+@click.option("--rows", "-n", type=click.IntRange(1), help="Only the first rows, at --level tokens.")
 @click.option(
     "--steps",
     type=click.IntRange(1, 1000),
@@ -130,6 +130,8 @@ def verify(
     from ftc.parity import verify as verification
     from ftc.run import environments
 
+    if rows is not None and level != "tokens":
+        raise click.UsageError("--rows goes with --level tokens: the steps depend on all rows")
     pair = verification.pair(specs)
     for line in pair:
         environments.require(line.backend, line.version)

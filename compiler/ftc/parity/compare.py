@@ -138,7 +138,7 @@ def _values(
     if curves is not None and all(curves.sides):
         apart += _curve(work, curves)
     for it in apart:
-        reason = known.value_reason(work.entries, it.what) or _unexplained(it)
+        reason = known.value_reason(work.entries, it.what) or _follows(work, it) or _unexplained(it)
         work.tally.add("values", reason, it.what, None)
         yield ValueDifference(it.level, it.what, it.planned, it.sides, it.text, reason)
 
@@ -150,9 +150,20 @@ def _curve(work: _Work, curves: Curves) -> Iterable[values.Apart]:
     text = f"the losses differ by up to {curves.between:.1e} of the larger"
     if counts[0] != counts[1]:
         text = f"losses of {counts[0]} steps and of {counts[1]}"
-    elif work.tally.kinds:
-        text += "; the rows or the run differ already, so that is to be expected"
     yield values.Apart("loss", "losses", None, (curves.between, curves.tolerance), text)
+
+
+def _follows(work: _Work, it: values.Apart) -> Reason | None:
+    """The reason of losses that differ because what they are made of differs already."""
+    if it.what != "losses" or not work.tally.kinds:
+        return None
+    return Reason(
+        name="follows",
+        what="the losses differ because the rows or the steps do",
+        why="each difference listed here, a harmless one too, changes the loss",
+        neutralise="exact" if work.plan.stage in ("sft", "pretrain") else "never",
+        remedy="what stands beside those differences",
+    )
 
 
 def _unexplained(it: values.Apart) -> Reason:
@@ -161,7 +172,7 @@ def _unexplained(it: values.Apart) -> Reason:
     if it.what.startswith("settings.") and name in PATHS:
         remedy = f"write it into the recipe ({PATHS[name]}), and build both folders anew"
     elif it.what == "losses":
-        remedy = 'mend what differs in rows and steps first; then [data] tokens = "exact"'
+        remedy = '[data] tokens = "exact", where the stage is sft or pretrain'
     neutral: Neutral = "never" if it.what == "losses" else "always"
     return Reason(
         name="",
