@@ -150,7 +150,8 @@ def _curve(work: _Work, curves: Curves) -> Iterable[values.Apart]:
     text = f"the losses differ by up to {curves.between:.1e} of the larger"
     if counts[0] != counts[1]:
         text = f"losses of {counts[0]} steps and of {counts[1]}"
-    yield values.Apart("loss", "losses", None, (curves.between, curves.tolerance), text)
+    at = min(max(curves.at, 1), *counts) - 1
+    yield values.Apart("loss", "losses", None, (curves.sides[0][at], curves.sides[1][at]), text)
 
 
 def _follows(work: _Work, it: values.Apart) -> Reason | None:
