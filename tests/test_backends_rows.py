@@ -157,3 +157,43 @@ def test_every_record_has_the_id_and_is_json(stage):
 
 def test_no_examples_no_records():
     assert list(rows.records([], "sft")) == []
+
+
+HEAD = "Today Date: 26 Jul 2024\n\n"
+
+
+def turns(*contents, first="system"):
+    roles = [first, *(["user", "assistant"] * len(contents))]
+    return [{"role": role, "content": text} for role, text in zip(roles, contents, strict=False)]
+
+
+def test_preamble_is_for_llamafactory_alone():
+    plain = example(6, messages=(Message("system", "Brief."), *CHAT.messages))
+    one, two = rows.records([CHAT, plain], "sft", False, preamble=HEAD)
+    assert one["conversations"] == turns(HEAD, "Hi", "Hello\nthere")
+    assert two["conversations"] == turns(f"{HEAD}Brief.", "Hi", "Hello\nthere")
+    for record, bare in zip((one, two), rows.records([CHAT, plain], "sft"), strict=True):
+        assert {key: record[key] for key in bare} == bare
+        assert record.keys() - bare.keys() == {"conversations"}
+
+
+def test_preamble_of_rows_with_tools_is_the_tools_own():
+    called, plain = rows.records([CALL, CHAT], "sft", preamble=HEAD)
+    assert called == next(iter(rows.records([CALL], "sft")))
+    assert plain["conversations"] == turns(HEAD, "Hi", "Hello\nthere")
+    assert shape(called) == shape(plain)
+
+
+@pytest.mark.parametrize("stage", ["dpo", "orpo"])
+def test_preamble_and_date_of_pairs(stage):
+    (bare,) = rows.records([PAIR], stage)
+    (record,) = rows.records([PAIR], stage, preamble=HEAD, date="26 Jul 2024")
+    told = {"chat_template_kwargs": {"date_string": "26 Jul 2024"}}
+    assert record == bare | told | {"conversations": turns(HEAD, "5?")}
+
+
+def test_preamble_and_date_of_feedback():
+    (bare,) = rows.records([RATED], "kto")
+    (record,) = rows.records([RATED], "kto", preamble=HEAD, date="26 Jul 2024")
+    told = {"chat_template_kwargs": {"date_string": "26 Jul 2024"}}
+    assert record == bare | told | {"conversations": turns(HEAD, "5?", "Yes")}

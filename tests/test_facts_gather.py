@@ -23,6 +23,14 @@ def chat(*turns):
     return [{"role": role, "content": text} for role, text in zip(roles, turns, strict=False)]
 
 
+CALLS = [
+    *chat("i"),
+    {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+    {"role": "tool", "content": "1"},
+    {"role": "assistant", "content": "j"},
+]
+
+
 def gathered(folder, rows, family="chatml", stage="sft", progress=None, **data):
     small_models.make(folder / "model", family)
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
@@ -50,7 +58,20 @@ def test_system_turn_that_the_template_would_lose_goes_into_the_first_user_turn(
     told = {example.messages[0].content: example for example in dataset.train}
     assert set(told) == {"Be brief.\n\na", "e"}
     assert [turn.role for turn in told["Be brief.\n\na"].messages] == ["user", "assistant"] * 2
-    assert facts.data.rejected == 0
+    assert (facts.data.rejected, facts.data.folded, facts.data.has_system) == (0, 1, 0)
+
+
+def test_system_turn_that_the_template_refuses_goes_into_the_first_user_turn(tmp_path):
+    rows = [
+        {"instruction": f" {i}", "output": "b", "system": " s\n" if i == 3 else ""}
+        for i in range(9)
+    ]
+    facts, dataset = gathered(tmp_path, rows, "gemma", eval=0)
+    assert (facts.data.rejected, facts.data.folded) == (0, 1)
+    assert [row.messages[0].content for row in dataset.train[2:5]] == ["2", "s\n\n3", "4"]
+    rows = [{"instruction": "a", "output": "b"}]
+    facts, dataset = gathered(tmp_path, rows, "gemma", eval=0, system="Be brief.")
+    assert dataset.train[0].messages[0].content == "Be brief.\n\na"
 
 
 def test_pair_keeps_its_answers_when_the_system_turn_is_written_into_the_prompt(tmp_path):
@@ -66,17 +87,15 @@ def test_pair_keeps_its_answers_when_the_system_turn_is_written_into_the_prompt(
 
 
 def test_counts(tmp_path):
-    calls = [{"function": {"name": "f", "arguments": "{}"}}]
     rows = [
         {"messages": chat("a", "b")},
         {"messages": chat("a", "b")},
         {"messages": chat("c", "d", "e", "f")},
         {"messages": [{"role": "system", "content": "s"}, *chat("g", "h")]},
-        {"messages": [*chat("i")[:1], {"role": "assistant", "tool_calls": calls},
-                      {"role": "tool", "content": "1"}, {"role": "assistant", "content": "j"}]},
+        {"messages": CALLS},
         {"messages": chat("k", "")},
         {"messages": chat("l")[:1]},
-    ]  # fmt: skip
+    ]
     facts, dataset = gathered(tmp_path, rows, eval=0.2)
     data = facts.data
     assert (len(dataset.train), len(dataset.eval)) == (4, 1)
@@ -149,20 +168,17 @@ def test_progress(tmp_path, monkeypatch):
 
 
 def test_rows_that_the_template_refuses(tmp_path):
-    rows = [
-        {"instruction": str(i), "output": "b", "system": "s" if i == 3 else ""} for i in range(9)
-    ]
+    rows = [{"messages": CALLS if i == 3 else chat(str(i), "b")} for i in range(9)]
     facts, dataset = gathered(tmp_path, rows, "gemma", eval=0)
     assert (len(dataset.train), facts.data.rejected, len(facts.data.train.total)) == (8, 1, 8)
     (bad,) = dataset.rejected
-    reason = "the model's chat template says: System role not supported"
-    assert (bad.file, bad.line, bad.reason) == ("rows.jsonl", 4, reason)
+    assert (bad.file, bad.line) == ("rows.jsonl", 4)
+    assert bad.reason.startswith("the model's chat template says: Conversation roles must alt")
 
 
 def test_template_that_refuses_all_rows(tmp_path):
-    rows = [{"instruction": "a", "output": "b", "system": "s"}]
-    with pytest.raises(FtcError, match=r"rows.jsonl:1: the model's chat template says: System"):
-        gathered(tmp_path, rows, "gemma", eval=0)
+    with pytest.raises(FtcError, match=r"rows.jsonl:1: the model's chat template says: Convers"):
+        gathered(tmp_path, [{"messages": CALLS}], "gemma", eval=0)
 
 
 def test_lengths_of_many_rows_are_remembered(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 import small_models
 
 from ftc.data.example import Message
+from ftc.facts import preamble
 from ftc.facts.template import (
     CHATML,
     TemplateFault,
@@ -122,3 +123,39 @@ def test_injected_system_turn_renders_the_same_when_it_is_given():
     injected, _ = system_turn(text, SPECIAL)
     given = render(text, [Message("system", injected), *CHAT], SPECIAL)
     assert given == render(text, CHAT, SPECIAL)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in small_models.TEMPLATES.glob("*.jinja"))
+)
+def test_only_later_llama_writes_a_preamble(name):
+    text = small_models.template_of(name)
+    lines = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
+    dated = name in ("llama3", "llama3.1")
+    assert preamble.preamble(text, SPECIAL) == (lines if dated else "")
+    assert preamble.date(text, SPECIAL) == ("26 Jul 2024" if name == "llama3" else "")
+
+
+def test_preamble_stands_in_front_of_a_system_text():
+    text = small_models.template_of("llama3")
+    found = preamble.preamble(text, SPECIAL)
+    assert f"\n\n{found}Be brief.<|eot_id|>" in render(text, [Message("system", "Be brief.")], {})
+    pinned = {"date_string": preamble.date(text, SPECIAL)}
+    other_day = {"strftime_now": preamble.LATER.strftime}
+    assert render(text, CHAT, SPECIAL) == render(text, CHAT, SPECIAL, variables=pinned)
+    assert render(text, CHAT, SPECIAL) != render(text, CHAT, SPECIAL, variables=other_day)
+    assert render(text, CHAT, SPECIAL, variables=other_day | pinned) == render(text, CHAT, SPECIAL)
+
+
+ODD = {
+    "": "no template",
+    "{{ raise_exception('no') }}": "refuses all",
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}": "nothing before a text",
+    "{{ strftime_now('%Y') }} user {{ messages[0].content }}": "a day that nothing pins",
+    "system{% for m in messages %}{{ m.content }} user{% endfor %}": "no header of a user turn",
+}
+
+
+@pytest.mark.parametrize("text", ODD, ids=ODD.values())
+def test_templates_without_a_preamble_or_a_date(text):
+    assert (preamble.preamble(text, SPECIAL), preamble.date(text, SPECIAL)) == ("", "")

@@ -65,6 +65,10 @@ Seen by the tests, on both versions of Axolotl, with one tokenizer and each fami
   trainer then renders the turns with the model's own template. The types that Axolotl has for them
   drop a system turn (`orpo`), know ChatML only (`kto`), or strip what the template sets after the
   end of an answer (`dpo`).
+- What a template writes before every system text (Llama 3.1 and later: the end of its knowledge, a
+  date) LLaMA-Factory's templates lack; ftc writes it into the rows that it reads. A date that would
+  be that of the day is pinned for Axolotl: `date_string` in `chat_template_kwargs`, and in each
+  preference row, where the trainer looks for it.
 - In ORPO Axolotl's trainer ends an answer with one more end-of-sequence token.
 - Read in the sources, not seen: for the KL term of KTO each tool pairs an answer with another
   row's prompt in its own way.

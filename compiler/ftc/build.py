@@ -134,9 +134,9 @@ def build(
     files["recipe.toml"] = compiled.text
     files["plan.json"] = _json(compiled.plan.as_dict())
     train, held = _rows(compiled)
-    files["train.jsonl"] = _lines(records(train, compiled.plan.stage, compiled.plan.has_tools))
+    files["train.jsonl"] = _records(compiled.plan, train)
     if held:
-        files["eval.jsonl"] = _lines(records(held, compiled.plan.stage, compiled.plan.has_tools))
+        files["eval.jsonl"] = _records(compiled.plan, held)
     if compiled.plan.tokens == "exact":
         files |= _tokens(compiled, {"train": train, "eval": held})
         if backend == "llamafactory":
@@ -171,6 +171,18 @@ def _rows(compiled: Compiled) -> tuple[list[Example], list[Example]]:
     train = [e for e, long in zip(dataset.train, _long(compiled, "train"), strict=True) if not long]
     held = [e for e, long in zip(dataset.eval, _long(compiled, "eval"), strict=True) if not long]
     return train, held
+
+
+def _records(plan: Plan, examples: list[Example]) -> str:
+    return _lines(
+        records(
+            examples,
+            plan.stage,
+            plan.has_tools,
+            preamble=plan.system_preamble,
+            date=plan.template_date,
+        )
+    )
 
 
 def _tokens(compiled: Compiled, parts: dict[str, list[Example]]) -> dict[str, str]:

@@ -41,6 +41,8 @@ class Plan:
     model_type: str  # `model_type` of config.json, "" when unknown
     family: str  # name of the chat template family, "" when unknown
     turn_end: str  # token that ends an assistant turn, "" when unknown
+    system_preamble: str  # what the chat template writes before every system text, "" for nothing
+    template_date: str  # the date that the chat template is told, "" where it asks for none
     thinking: bool
     # method
     method: Method  # never "auto"

@@ -17,6 +17,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "model_type",
         "family",
         "turn_end",
+        "system_preamble",
+        "template_date",
         "stage",
         "task",
         "method",
@@ -212,7 +214,7 @@ def value(it: Any) -> str:
         return "yes" if it else "no"
     if isinstance(it, float):
         return f"{it:g}"
-    return ", ".join(it) if isinstance(it, tuple) else str(it)
+    return " ".join((", ".join(it) if isinstance(it, tuple) else str(it)).split())
 
 
 def _columns(rows: Sequence[tuple[str, ...]], indent: int = 0) -> list[str]:

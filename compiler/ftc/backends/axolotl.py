@@ -26,6 +26,7 @@ UNCOVERED: dict[str, str] = {
     "model_type": "stands in the model's config.json",
     "family": "the model's own template is used, by whatever name ftc knows it",
     "turn_end": "written as eot_tokens, but a config without them means the tokenizer's eos",
+    "system_preamble": "the model's own template writes it",
     "device": "the environment variable FTC_DEVICE, read by the plugin: there is no key",
     "gpus": "the launcher's number of processes",
     "zero_stage": "stands in deepspeed.json",

@@ -73,14 +73,21 @@ def _chat(plan: Plan, version: str) -> bool:
     return plan.stage != "pretrain"
 
 
-def _write_thinking(plan: Plan, version: str) -> dict[str, Any]:
+def _write_told(plan: Plan, version: str) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     if plan.thinking or (plan.family in REASONING and plan.stage != "pretrain"):
-        return {"chat_template_kwargs": {"enable_thinking": plan.thinking}}
-    return {}
+        told["enable_thinking"] = plan.thinking
+    if plan.template_date:
+        told["date_string"] = plan.template_date
+    return {"chat_template_kwargs": told} if told else {}
 
 
-def _read_thinking(config: Native) -> dict[str, Any]:
-    return {"thinking": (config.get("chat_template_kwargs") or {}).get("enable_thinking", False)}
+def _read_told(config: Native) -> dict[str, Any]:
+    told = config.get("chat_template_kwargs") or {}
+    return {
+        "thinking": told.get("enable_thinking", False),
+        "template_date": told.get("date_string", ""),
+    }
 
 
 def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
@@ -110,7 +117,12 @@ DATA: tuple[Key, ...] = (
         when=lambda plan, version: plan.train_rows < FEW_ROWS,
     ),
     fixed("chat_template", "tokenizer_default", "the model's own template", when=_chat),
-    Key(("chat_template_kwargs",), ("thinking",), _write_thinking, _read_thinking),
+    Key(
+        ("chat_template_kwargs",),
+        ("thinking", "template_date"),
+        _write_told,
+        _read_told,
+    ),
     Key(
         ("eot_tokens",),
         ("turn_end",),

@@ -110,13 +110,6 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         "family",
-        "info",
-        lambda plan, version: plan.family in MISTRAL and plan.stage != "pretrain",
-        "the model's own template leaves the system turn out of a chat that ends in an answer: "
-        "ftc writes it into the first user turn",
-    ),
-    Limit(
-        "family",
         "error",
         lambda plan, version: (
             plan.family in MISTRAL

@@ -33,6 +33,8 @@ UNCOVERED: dict[str, str] = {
     "model_type": "stands in the model's config.json",
     "family": "written as a template, but several families may share one",
     "turn_end": "stands in the template",
+    "system_preamble": "stands in the rows; default_system may be the family's own instead",
+    "template_date": "stands in the preamble",
     "gpus": "the launcher's number of processes",
     "zero_stage": "stands in deepspeed.json",
     "offload_optimizer": "stands in deepspeed.json",

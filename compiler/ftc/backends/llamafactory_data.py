@@ -47,11 +47,7 @@ TEMPLATES: dict[str, Template] = {
     "qwen3-2507": Template("qwen3", tools=True, reasoning=True, differs=_UNSEEN),
     "qwen3-instruct": Template("qwen3_nothink", tools=True, differs=_UNSEEN),
     "deepseek-r1": Template("deepseekr1", reasoning=True, differs=_UNSEEN),
-    "llama3": Template(
-        "llama3",
-        differs="lacks the lines about the knowledge cutoff that Llama 3.1 and later put into "
-        "every system turn",
-    ),
+    "llama3": Template("llama3"),
     "llama2": Template("llama2", differs=_UNSEEN),
     "mistral": Template(
         "mistral", tools=True, differs="trains on the space in front of an answer too"
@@ -77,8 +73,9 @@ def template(plan: Plan) -> Template:
 
 def _write_template(plan: Plan, version: str) -> dict[str, Any]:
     chosen = template(plan)
-    system = {"default_system": chosen.system} if chosen.system else {}
-    return {"template": chosen.name, **system}
+    # In front of tools LLaMA-Factory writes the preamble itself; rows without have it in the row.
+    text = chosen.system or ("" if plan.has_tools else plan.system_preamble)
+    return {"template": chosen.name, **({"default_system": text} if text else {})}
 
 
 def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
@@ -184,11 +181,12 @@ def dataset_info(plan: Plan) -> dict[str, Any]:
 def _layout(plan: Plan) -> dict[str, Any]:
     if plan.stage == "pretrain":
         return {"formatting": "alpaca", "ranking": False, "columns": {"prompt": "text"}}
-    columns = {"messages": "messages"}
+    columns = {"messages": "conversations" if plan.system_preamble else "messages"}
     if plan.stage == "sft" and plan.has_tools:
         columns = {"messages": "conversations", "tools": "functions"}
     elif plan.stage in ("dpo", "orpo"):
-        columns = {"messages": "prompt", "chosen": "better", "rejected": "worse"}
+        prompt = "conversations" if plan.system_preamble else "prompt"
+        columns = {"messages": prompt, "chosen": "better", "rejected": "worse"}
     elif plan.stage == "kto":
         columns = {"messages": "conversations", "kto_tag": "label"}
     ranking = plan.stage in PREFERENCE and plan.stage != "kto"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ftc.data.chat import turns
@@ -20,28 +21,42 @@ _BETWEEN_RESULTS = "\n</tool_response>\n<tool_response>\n"
 
 
 def records(
-    examples: Iterable[Example], stage: Stage, tools: bool | None = None
+    examples: Iterable[Example],
+    stage: Stage,
+    tools: bool | None = None,
+    *,
+    preamble: str = "",
+    date: str = "",
 ) -> Iterator[dict[str, Any]]:
     """The records of a train or eval file, in the order of the examples.
 
     `tools` is the plan's `has_tools`, the same for both files; None looks at these examples.
+    `preamble` and `date` are its `system_preamble` and `template_date`.
 
-    - sft: `messages` [{role, content}]
+    - sft: `messages` [{role, content}]; with a preamble `conversations` too
     - sft with tools: `messages` as JSON text, with calls, and `tools` as JSON text, for a chat
       template; `conversations` [{role, content}] and `functions` for LLaMA-Factory, which knows
       calls as turns of a role of their own
     - pretrain: `text`
     - dpo, orpo: `prompt` [{role, content}], `chosen` and `rejected` [{role, content}] of one turn
       each; `better` and `worse` are the same turns without the list
+      each; `better` and `worse` are the same turns without the list; with a preamble
+      `conversations`, the prompt
     - kto: `prompt`, `completion` [{role, content}], `label`; `conversations` is both in one
+
+    `conversations` holds the preamble, which LLaMA-Factory's own template lacks; preference rows
+    hold the date as `chat_template_kwargs`, where TRL looks for it.
     """
     if stage == "sft":
         held = list(examples) if tools is None else examples
-        yield from map(_called if _wants(held, tools) else _chat, held)
+        laid = _called if _wants(held, tools) else _chat
+        yield from (laid(example, preamble) for example in held)
     elif stage == "pretrain":
         yield from ({"id": example.id, "text": example.text} for example in examples)
     else:
-        yield from map(_rated if stage == "kto" else _paired, examples)
+        told = {"chat_template_kwargs": {"date_string": date}} if date else {}
+        laid = _rated if stage == "kto" else _paired
+        yield from (laid(example, preamble) | told for example in examples)
 
 
 def uses_tools(example: Example) -> bool:
@@ -57,16 +72,31 @@ def _turn(message: Message) -> dict[str, str]:
     return {"role": message.role, "content": message.content}
 
 
-def _chat(example: Example) -> dict[str, Any]:
-    return {"id": example.id, "messages": [_turn(message) for message in example.messages]}
+def _headed(messages: Sequence[Message], preamble: str) -> Sequence[Message]:
+    """The messages with the preamble in front of their system text, or as their system turn."""
+    if not preamble:
+        return messages
+    first, *rest = messages
+    if first.role != "system":
+        return Message("system", preamble), *messages
+    return replace(first, content=preamble + first.content), *rest
 
 
-def _called(example: Example) -> dict[str, Any]:
+def _chat(example: Example, preamble: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": example.id, "messages": list(map(_turn, example.messages))}
+    if preamble:
+        record["conversations"] = list(map(_turn, _headed(example.messages, preamble)))
+    return record
+
+
+def _called(example: Example, preamble: str) -> dict[str, Any]:
+    # LLaMA-Factory writes the preamble of Llama 3 in front of tools itself.
+    heard = _headed(example.messages, "" if example.tools else preamble)
     return {
         "id": example.id,
         "messages": _text(list(turns(example.messages))),
         "tools": _text(list(example.tools)),
-        "conversations": list(_conversations(example.messages)),
+        "conversations": list(_conversations(heard)),
         # An empty list would make LLaMA-Factory write an empty system turn.
         "functions": _text(list(example.tools)) if example.tools else "",
     }
@@ -104,8 +134,9 @@ def _answer(message: Message | None) -> dict[str, str]:
     return _turn(message) if message else {"role": "assistant", "content": ""}
 
 
-def _paired(example: Example) -> dict[str, Any]:
+def _paired(example: Example, preamble: str) -> dict[str, Any]:
     better, worse = _answer(example.chosen), _answer(example.rejected)
+    heard = map(_turn, _headed(example.messages, preamble))
     return {
         "id": example.id,
         "prompt": [_turn(message) for message in example.messages],
@@ -113,15 +144,15 @@ def _paired(example: Example) -> dict[str, Any]:
         "rejected": [worse],
         "better": better,
         "worse": worse,
-    }
+    } | ({"conversations": list(heard)} if preamble else {})
 
 
-def _rated(example: Example) -> dict[str, Any]:
-    prompt, answer = [_turn(message) for message in example.messages], _answer(example.completion)
+def _rated(example: Example, preamble: str) -> dict[str, Any]:
+    answer = _answer(example.completion)
     return {
         "id": example.id,
-        "prompt": prompt,
+        "prompt": [_turn(message) for message in example.messages],
         "completion": [answer],
         "label": bool(example.label),
-        "conversations": [*prompt, answer],
+        "conversations": [*map(_turn, _headed(example.messages, preamble)), answer],
     }

@@ -70,16 +70,19 @@ def trimmed(dataset: Dataset, roles: Collection[Role]) -> Dataset:
 def folded(dataset: Dataset) -> Dataset:
     """The same rows, each system turn in front of the first user turn, a blank line between; ids
     stay.
+
+    So write Mistral's own tokenizers, and LLaMA-Factory's templates for Mistral and Gemma.
     """
     train = tuple(map(_folded, dataset.train))
     return replace(dataset, train=train, eval=tuple(map(_folded, dataset.eval)))
 
 
 def _folded(example: Example) -> Example:
-    if len(example.messages) < 2 or example.messages[0].role != "system":
+    if [turn.role for turn in example.messages[:2]] != ["system", "user"]:
         return example
     system, user, *rest = example.messages
-    first = f"{system.content}\n\n{user.content}" if system.content else user.content
+    text = system.content.strip()
+    first = f"{text}\n\n{user.content}" if text else user.content
     return replace(example, messages=(replace(user, content=first), *rest))
 
 

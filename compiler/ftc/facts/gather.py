@@ -33,23 +33,26 @@ def gather(
     `backends` are (name, version) pairs; `progress` hears of rows counted. A chat template's own
     system turn becomes an explicit one in each row without, and white space that it takes away
     around contents is taken away from the rows, so that both tools read the same. A system turn
-    that it would lose is written into the first user turn.
+    that it refuses, or would lose, is written into the first user turn.
     Rows that the template refuses are rejected; when it refuses all, that is an FtcError.
     """
     hardware_facts = hardware.gather(recipe.hardware)
     dataset = load(recipe.data, recipe.stage, folder, seed, offline=offline)
     model_facts = model.gather(recipe.model, folder, offline)
-    if model_facts.tokenizer is not None:
-        dataset = trimmed(dataset, model_facts.tokenizer.trims)
-        dataset = with_system(dataset, model_facts.tokenizer.default_system)
-        if model_facts.tokenizer.loses_system:
-            dataset = folded(dataset)
+    moved: set[str] = set()
+    if (known := model_facts.tokenizer) is not None:
+        dataset = trimmed(dataset, known.trims)
+        if known.loses_system or not known.system_turns:
+            moved = {row.id for row in (*dataset.train, *dataset.eval) if _instructed(row)}
+            dataset = trimmed(folded(dataset), known.trims)
+        dataset = with_system(dataset, known.default_system)
     counter = _counter(recipe, model_facts)
     try:
         facts = data_facts(dataset, recipe.stage, counter, progress)
     except tokens.RowRefused as refused:
         dataset = _accepted(dataset, counter, refused)
         facts = data_facts(dataset, recipe.stage, counter, progress)
+    facts = replace(facts, folded=sum(row.id in moved for row in (*dataset.train, *dataset.eval)))
     return Facts(model_facts, facts, hardware_facts, tuple(backends)), dataset
 
 
@@ -82,7 +85,7 @@ def data_facts(
         duplicates=len(rows) - len({row.id for row in rows}),
         overlap=split.overlap(dataset.train, dataset.eval),
         has_tools=any(row.tools or _calls(row) for row in rows),
-        has_system=sum(bool(row.messages) and row.messages[0].role == "system" for row in rows),
+        has_system=sum(map(_instructed, rows)),
         multi_turn=sum(sum(m.role == "assistant" for m in row.messages) > 1 for row in rows),
         empty_answers=reasons[EMPTY_ANSWER],
         same_pair=reasons[SAME_PAIR],
@@ -118,6 +121,10 @@ def _lengths(
     heard = (lambda done: progress(part, done, len(rows))) if progress else None
     decides = (*counter.key, stage, identity.digest(rows))
     return remembered.lengths(decides, len(rows), lambda: counter.lengths(rows, stage, heard))
+
+
+def _instructed(row: Example) -> bool:
+    return bool(row.messages) and row.messages[0].role == "system"
 
 
 def _kind(reason: str) -> str:

@@ -37,6 +37,8 @@ class TokenizerFacts:
     system_turns: bool = True  # whether the template accepts a system turn
     trims: tuple[Role, ...] = ()  # roles whose contents the template strips of white space
     loses_system: bool = False  # whether it leaves the system turn out where an answer follows
+    preamble: str = ""  # what the template writes in front of every system text
+    date: str = ""  # `date_string` that makes it print ftc's date, where it prints the day's
     added: tuple[str, ...] = ()  # tokens beside the vocabulary, control tokens among them
 
 
@@ -100,6 +102,7 @@ class DataFacts:
     multi_turn: int  # rows with more than one assistant turn
     empty_answers: int
     same_pair: int  # preference rows with chosen == rejected
+    folded: int = 0  # rows whose system turn was written into the first user turn
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,26 @@ import json
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tokenizers import Tokenizer
 
 from ftc import kept
 from ftc.data.example import Role
 from ftc.errors import FtcError
-from ftc.facts import template
+from ftc.facts import preamble, template
 from ftc.facts.records import TokenizerFacts
+
+
+class _Habits(TypedDict):
+    """The fields of TokenizerFacts that rendering the chat template fills."""
+
+    default_system: str
+    system_turns: bool
+    trims: tuple[Role, ...]
+    loses_system: bool
+    preamble: str
+    date: str
 
 
 @lru_cache(maxsize=4)
@@ -42,9 +53,7 @@ def read(folder: Path) -> TokenizerFacts | None:
     chat = chat_template(folder, config)
     special_tokens = variables(bos, eos, pad)
     key = (sha256(chat.encode()).hexdigest(), json.dumps(special_tokens))
-    injected, accepts, trims, loses = kept.remember(
-        "chats", key, lambda: _rendered(chat, special_tokens), _turns
-    )
+    found = kept.remember("chats", key, lambda: _rendered(chat, special_tokens), _turns)
     vocabulary, first, added = kept.remember("tokenizers", (digest,), lambda: _told(path), _tell)
     return TokenizerFacts(
         bos=bos,
@@ -55,10 +64,7 @@ def read(folder: Path) -> TokenizerFacts | None:
         vocabulary=vocabulary,
         added=added,
         sha256=digest,
-        default_system=injected,
-        system_turns=accepts,
-        trims=trims,
-        loses_system=loses,
+        **found,
     )
 
 
@@ -76,21 +82,30 @@ def _tell(value: Any) -> tuple[int, str, tuple[str, ...]]:
 
 
 def _rendered(chat: str, special_tokens: dict[str, str]) -> Any:
-    """What rendering tells of a template: its own system turn, whether it takes one, trimmed roles,
-    whether it leaves a system turn out.
+    """What rendering tells of a template.
 
     Renderings and a compilation: measured, some 5 ms of every command.
     """
-    return [
-        *template.system_turn(chat, special_tokens),
-        template.trims(chat, special_tokens),
-        template.loses_system(chat, special_tokens),
-    ]
+    injected, accepts = template.system_turn(chat, special_tokens)
+    return {
+        "default_system": injected,
+        "system_turns": accepts,
+        "trims": template.trims(chat, special_tokens),
+        "loses_system": template.loses_system(chat, special_tokens),
+        "preamble": preamble.preamble(chat, special_tokens),
+        "date": preamble.date(chat, special_tokens),
+    }
 
 
-def _turns(value: Any) -> tuple[str, bool, tuple[Role, ...], bool]:
-    injected, accepts, trims, loses = value
-    return str(injected), bool(accepts), tuple(trims), bool(loses)
+def _turns(value: Any) -> _Habits:
+    return _Habits(
+        default_system=str(value["default_system"]),
+        system_turns=bool(value["system_turns"]),
+        trims=tuple(value["trims"]),
+        loses_system=bool(value["loses_system"]),
+        preamble=str(value["preamble"]),
+        date=str(value["date"]),
+    )
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -42,11 +42,23 @@ def _given(sheet: Sheet) -> None:
     sheet.derived(
         "turn_end", family.turn_end if family else "", "the model's chat template", kind="fact"
     )
+    _template(sheet)
     sheet.derived("device", hardware.device, "recipe: hardware.device", kind="recipe")
     sheet.derived("gpus", hardware.gpus, "recipe: hardware.gpus", kind="recipe")
     sheet.derived("has_tools", sheet.facts.data.has_tools, "rows with tools", kind="fact")
     sheet.settle("thinking")
     sheet.settle("seed", int)
+
+
+def _template(sheet: Sheet) -> None:
+    """What a tool must be told to render as the model's own template does on every day."""
+    known = sheet.facts.model.tokenizer if sheet.recipe.stage != "pretrain" else None
+    preamble = known.preamble if known and sheet.recipe.data.tokens == "native" else ""
+    date, text = known.date if known else "", "the model's chat template"
+    said = f"{text} writes it before every system text" if preamble else text
+    sheet.derived("system_preamble", preamble, said, kind="fact")
+    said = f"{text} would print the day of the run" if date else text
+    sheet.derived("template_date", date, said, kind="fact")
 
 
 def _preference(sheet: Sheet) -> None:

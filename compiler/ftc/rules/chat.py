@@ -113,6 +113,25 @@ def system_default(case: Case) -> Iterator[Fault]:
         yield Fault("data.system", text, f'set data.system, such as "{found[0]} ..."')
 
 
+def system_folded(case: Case) -> Iterator[Fault]:
+    """The chat template refuses system turns, or loses them where an answer follows.
+
+    Gemma 2's and early Mistral's refuse them; later ones of Mistral put them before the last user
+    turn, and only when no answer follows. ftc writes each into the first user turn of its row, a
+    blank line between, so that both tools train on it: give the model its instructions in that
+    place later, too.
+
+    Source: the models' Jinja templates, rendered; mistral-common writes them so, and LLaMA-Factory
+    `data/template.py::Llama2Template` for Mistral and Gemma.
+    """
+    data = case.facts.data
+    if data.folded:
+        rows = len(data.train.total) + len(data.eval.total)
+        text = f"a system turn that the template would not keep: {share(data.folded, rows)} have it"
+        text += " in front of the first user turn instead"
+        yield Fault(case.data_path, text, "put instructions there when you use the model, too")
+
+
 def _emits(template: str, token: str, eos: str) -> bool:
     return token in template or (token == eos and "eos_token" in template)
 
