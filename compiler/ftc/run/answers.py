@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch  # type: ignore[import-not-found]
+from jinja2 import TemplateError
 from transformers import (  # type: ignore[import-not-found]
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -95,17 +96,34 @@ def answer(model: Any, tokenizer: Any, request: dict[str, Any], side: str, out: 
 
 
 def encoded(tokenizer: Any, request: dict[str, Any], prompt: str) -> Any:
-    """The prompt as a chat that waits for an answer, or as plain text to be continued."""
+    """The prompt as a chat that waits for an answer, or as plain text to be continued.
+
+    A system turn that the template refuses stands in front of the prompt, as in the rows.
+    """
     if not (request["chat"] and tokenizer.chat_template):
         return tokenizer(prompt, return_tensors="pt", return_token_type_ids=False)
-    system = [{"role": "system", "content": request["system"]}] if request["system"] else []
+    system = request["system"]
+    if not system:
+        return rendered(tokenizer, request, [{"role": "user", "content": prompt}])
+    chat = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
+    try:
+        return rendered(tokenizer, request, chat)
+    except TemplateError:
+        folded = f"{system.strip()}\n\n{prompt}"
+        return rendered(tokenizer, request, [{"role": "user", "content": folded}])
+
+
+def rendered(tokenizer: Any, request: dict[str, Any], chat: list[dict[str, str]]) -> Any:
+    """The chat in the model's own template, told what it was told in training."""
+    date = {"date_string": request["date"]} if request["date"] else {}
     return tokenizer.apply_chat_template(
-        [*system, {"role": "user", "content": prompt}],
+        chat,
         add_generation_prompt=True,
         tokenize=True,
         return_dict=True,
         return_tensors="pt",
         enable_thinking=request["thinking"],
+        **date,
     )
 
 

@@ -110,6 +110,7 @@ def _request(plan: Mapping[str, Any], old: Record) -> dict[str, Any]:
         "chat": plan["stage"] != "pretrain",
         "thinking": bool(plan.get("thinking")),
         "turn_end": plan.get("turn_end", ""),
+        "date": plan.get("template_date", ""),
     }
 
 
