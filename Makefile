@@ -36,8 +36,8 @@ lint: dev
 	$(PY) tools/rule_pages.py --check
 	$(PY) tools/semantics_page.py --check
 
-test: dev  ## run the tests; they fail when a backend is not installed
-	$(PY) -m pytest
+test: dev  ## run the tests, two files at a time; they fail when a backend is not installed
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 docs: dev  ## make the generated pages of docs/ anew
 	$(PY) tools/make_docs.py
