@@ -9,6 +9,8 @@ import pytest
 from parity import cells, curves, matrix, models, mutations, page, schedules
 from parity.pairs import Bench
 
+from ftc.parity.report import Group, Reason
+
 FAMILIES = ("qwen2.5", "llama3", "mistral")
 
 
@@ -43,8 +45,8 @@ def test_tokens_are_equal_or_on_the_list(bench):
     kinds = {it.case.kind for it in found if it.rows}
     assert kinds == set(matrix.KINDS) - {"thoughts"}
     exact = [it for it in found if it.case.tokens == "exact" and it.state == "equal"]
-    assert len(exact) > 20
-    assert sum(it.tokens for it in exact) > 10_000
+    assert len(exact) == 5 * len(FAMILIES)  # the trainers make the tokens of preference rows
+    assert sum(it.tokens for it in exact) > 5_000
 
 
 @pytest.mark.backend
@@ -74,10 +76,17 @@ def test_every_change_by_hand_is_noticed(bench):
 
 
 def test_the_page_names_a_goal_that_is_missed():
-    bad = cells.Cell(matrix.Case("qwen2.5", "chat"), "unexplained", 1, 2)
+    reason = Reason("", "ends with <|end|>", "why", "exact", "remedy")
+    group = Group(reason, "ids", 3, 2, (("<|end|>", "\n", 2), ("", "ü", 1)), "train row 1")
+    bad = cells.Cell(matrix.Case("qwen2.5", "chat"), "unexplained", 1, 2, (group,))
+    refused = cells.Cell(matrix.Case("gemma2", "tools"), "refused", text="no tools")
     outcome = mutations.Outcome("chat", None, "steps: 1 difference")
-    found = page.Findings([bad], [], [], [outcome])
+    found = page.Findings([bad, refused], [], [], [outcome])
     text = page.text(found, {("axolotl", "0.21.0"): {"torch": "2"}}, "2026-01-01")
     assert "tokens: qwen2.5-chat-native-lora: not equal" in text
+    assert "| cells of tokens, native | 1 no build, 1 not equal |" in text
     assert "control of chat" in text
     assert "| goals missed | none |" not in text
+    said = r"ends with <\|end\|> | 3 in 2 | `<\|end\|>` → `\n` (2×); nothing → `ü` (1×) |"
+    assert f"| qwen2.5 | chat | {said}" in text
+    assert "| tools | gemma2 | no tools |" in text

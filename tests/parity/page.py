@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from parity.pairs import Tool
 from parity.schedules import Line
 
 from ftc.parity.losses import TOLERANCE
+from ftc.parity.report import Group
 
 SIGNS = {
     "equal": "equal",
@@ -31,6 +33,7 @@ are not. `make parity` makes this page anew; `make parity FAMILIES="qwen2.5 mist
 
 {summary}
 """
+SHOWN = 4  # pairs of tokens that are spelt out
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 
@@ -74,24 +77,35 @@ def _tool(tool: Tool, said: Mapping[str, str]) -> str:
 
 
 def _summary(found: Findings) -> str:
-    parts = {
-        "tokens and labels": found.cells,
-        "steps and learning rates": found.lines,
-        "losses": found.curves,
-        "changes by hand that are noticed": found.outcomes,
-    }
     rows = [
-        (name, f"{sum(it.good for it in items)} of {len(items)}") for name, items in parts.items()
+        (f"cells of tokens, {mode}", _states([it for it in found.cells if it.case.tokens == mode]))
+        for mode in MODES
+    ]
+    rows += [
+        ("steps and learning rates", _met(found.lines, "equal")),
+        ("losses", _met(found.curves, "within the tolerance")),
+        ("changes by hand, and controls", _met(found.outcomes, "judged as they should be")),
     ]
     missed = found.missed()
     rows.append(("goals missed", "; ".join(missed) if missed else "none"))
-    return table(("what", "met"), rows)
+    return table(("what", "found"), rows)
+
+
+def _states(cells: Sequence[Cell]) -> str:
+    """How many cells came out in which way, none left out."""
+    count = Counter(it.state for it in cells)
+    return ", ".join(f"{count[state]} {words}" for state, words in WORDS.items() if count[state])
+
+
+def _met(items: Sequence[Line | Curve | Outcome], words: str) -> str:
+    return f"{sum(it.good for it in items)} of {len(items)} {words}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
+    cells = ([str(cell).replace("|", "\\|") for cell in line] for line in lines)
+    return "".join("| " + " | ".join(line) + " |\n" for line in cells)
 
 
 def _tokens(cells: Sequence[Cell]) -> str:
@@ -124,25 +138,44 @@ def _grid(cells: Sequence[Cell]) -> str:
 
 
 def _known(cells: Sequence[Cell]) -> str:
+    """A line for each family and reason, with the kinds of rows that have it."""
+    found: dict[tuple[str, str], list[tuple[str, Group]]] = {}
+    for it in cells:
+        for group in it.groups:
+            if not group.reason.harmless:
+                found.setdefault((it.case.family, group.reason.what), []).append(
+                    (it.case.kind, group)
+                )
     rows = [
-        (it.case.family, it.case.kind, group.reason.what, group.count, group.rows, _exactly(group))
-        for it in cells
-        for group in it.groups
-        if not group.reason.harmless
+        (
+            family,
+            ", ".join(dict.fromkeys(kind for kind, _ in groups)),
+            what,
+            f"{sum(group.count for _, group in groups)} in {sum(g.rows for _, g in groups)}",
+            _exactly(group for _, group in groups),
+        )
+        for (family, what), groups in found.items()
     ]
-    head = ("family", "rows of", "what", "times", "in rows", "tokens: Axolotl → LLaMA-Factory")
+    head = ("family", "rows of", "what", "times, in rows", "tokens: Axolotl → LLaMA-Factory")
     return "### Every difference that is not harmless, with its tokens\n\n" + table(head, rows)
 
 
-def _exactly(group: object) -> str:
-    tokens = getattr(group, "tokens", ())
-    return "; ".join(f"{_code(ours)} → {_code(theirs)} ({n}×)" for ours, theirs, n in tokens[:3])
+def _exactly(groups: Iterable[Group]) -> str:
+    """The tokens in either tool, the most frequent first."""
+    count: Counter[tuple[str, str]] = Counter()
+    for group in groups:
+        for ours, theirs, times in group.tokens:
+            count[ours, theirs] += times
+    shown = [
+        f"{_code(ours)} → {_code(theirs)} ({n}×)" for (ours, theirs), n in count.most_common(SHOWN)
+    ]
+    return "; ".join(shown) + (f"; {len(count) - SHOWN} more" if len(count) > SHOWN else "")
 
 
 def _code(said: str) -> str:
     short = said if len(said) <= 60 else f"{said[:40]} … {said[-15:]}"
-    shown = short.encode("unicode_escape").decode() if "\n" in short else short
-    return "`" + shown.replace("|", "\\|").replace("`", "'") + "`" if said else "nothing"
+    shown = short.replace("\n", "\\n").replace("\t", "\\t").replace("`", "'")
+    return f"`{shown}`" if said else "nothing"
 
 
 def _refused(cells: Sequence[Cell]) -> str:
@@ -230,7 +263,7 @@ def _outcomes(outcomes: Sequence[Outcome]) -> Iterator[Sequence[str]]:
     for it in outcomes:
         tool = it.mutation.backend if it.mutation else "both"
         said = it.noticed or ("equal" if it.mutation is None else "**equal: not noticed**")
-        yield it.base, tool, _changed(it), said.replace("|", "\\|")
+        yield it.base, tool, _changed(it), said
 
 
 def _changed(it: Outcome) -> str:
