@@ -6,14 +6,16 @@ The real tools preprocess the rows, Axolotl on today's date, one process each.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 
 import pytest
-from parity import matrix, pairs
+from parity import matrix, models, pairs
 from parity.matrix import Case
 from parity.pairs import AXOLOTL, FACTORY, Bench
 
 from ftc.facts import template
+from ftc.run import compare, environments
 
 EQUAL = {
     "mistral-nemo": ("chat", "system", "dpo", "orpo", "kto"),
@@ -81,3 +83,35 @@ def test_rows_are_equal(bench):
         assert set(kinds) <= ({"labels"} if labels else set()), (case.name, report.groups)
         assert report.counts.unexplained == 0 and report.counts.aligned, case.name
     assert sum(report.counts.aligned for report in reports) > 150
+
+
+ASK = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import answers
+for request in json.loads(sys.argv[2]):
+    tokenizer = answers.load_tokenizer(request)
+    print(json.dumps(tokenizer.decode(answers.encoded(tokenizer, request, "Hi")["input_ids"][0])))
+"""
+
+
+@pytest.mark.backend
+def test_a_trained_model_is_asked_as_it_was_trained(tmp_path):
+    date = f"{template.TODAY:%d %b %Y}"
+    said = {"revision": None, "chat": True, "system": "Be brief.", "thinking": False}
+    requests = [
+        said | {"model": str(models.make(tmp_path / family, family)), "date": day}
+        for family, day in (("gemma2", ""), ("mistral", ""), ("llama3.2", date))
+    ]
+    home = environments.require(*FACTORY)
+    done = subprocess.run(
+        [str(home.python), "-c", ASK, str(compare.SCRIPT.parent), json.dumps(requests)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    gemma, mistral, llama = map(json.loads, done.stdout.splitlines())
+    assert "<start_of_turn>user\nBe brief.\n\nHi<end_of_turn>" in gemma
+    assert mistral == "<s>[INST] Be brief.\n\nHi[/INST]"
+    assert f"Today Date: {date}\n\nBe brief.<|eot_id|>" in llama
