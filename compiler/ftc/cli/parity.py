@@ -92,7 +92,9 @@ def show(
     metavar="NAME[@VERSION]",
     help="A version of one of the two; the preferred ones by default.",
 )
-@click.option("--rows", "-n", type=click.IntRange(1), help="Only the first rows, at --level tokens.")
+@click.option(
+    "--rows", "-n", type=click.IntRange(1), help="Only the first rows, at --level tokens."
+)
 @click.option(
     "--steps",
     type=click.IntRange(1, 1000),
