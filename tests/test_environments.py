@@ -155,7 +155,7 @@ def test_two_installs_at_once_make_one(toy):
 
 
 def test_a_full_disk_is_seen_before(toy):
-    line = Version(**vars(toy) | {"locks": {"cpu": Lock(toy.locks["cpu"].pins, 1e9)}})
+    line = toy._replace(locks={"cpu": Lock(toy.locks["cpu"].pins, 1e9)})
     with pytest.raises(FtcError, match="are free") as caught:
         environments.made(line, "cpu", quiet)
     assert caught.value.exit_code == 2 and "FTC_CACHE" in caught.value.hint
@@ -165,7 +165,7 @@ def test_pins_for_a_cuda_torch_are_left_out_with_a_cpu_one(toy, tmp_path):
     extra = tmp_path / "wheels" / "cuda.txt"
     extra.write_text("nvidia_thing==1.0\n")
     wheel(tmp_path / "wheels", "nvidia_thing", "1.0")
-    line = Version(**vars(toy) | {"locks": {"cpu": Lock(toy.locks["cpu"].pins, 0.01, str(extra))}})
+    line = toy._replace(locks={"cpu": Lock(toy.locks["cpu"].pins, 0.01, str(extra))})
     env = environments.made(line, "cpu", quiet)
     assert not list(env.path.glob("lib/*/site-packages/nvidia_thing.py"))
     wheel(tmp_path / "wheels", "torch", "2.0", requires=["nvidia-thing"])
@@ -207,7 +207,7 @@ def test_the_doctor_finds_what_was_broken(toy, tmp_path):
 def test_the_doctor_sees_that_a_gpu_is_not_seen(toy, tmp_path):
     code = "class cuda:\n    is_available = staticmethod(lambda: False)\n"
     wheel(tmp_path / "wheels", "torch", "2.0", code)
-    line = Version(**vars(toy) | {"locks": {"gpu": toy.locks["cpu"]}})
+    line = toy._replace(locks={"gpu": toy.locks["cpu"]})
     env = environments.made(line, "gpu", quiet)
     assert [each.rule for each in doctor.examined(line, env)] == ["gpu-not-seen"]
 
