@@ -1,5 +1,6 @@
 """`ftc run` without its command line: BUILD RUNS ENVIRONMENT [--resume]."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -22,4 +23,6 @@ def main(build: Path, runs: Path, env: Path) -> None:
 
 
 if __name__ == "__main__":
+    # A shell starts background jobs deaf to SIGINT, and so would these tests be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main(*(Path(name) for name in sys.argv[1:4]))
