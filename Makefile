@@ -67,8 +67,9 @@ $(MODEL)/config.json: | $(FTC)
 
 dev: $(DEV)/complete
 
-# Built in place, since a virtual environment cannot be moved; `complete` is made last.
-$(DEV)/complete: $(LOCK)
+# Built in place, since a virtual environment cannot be moved; `complete` is made last. The folder
+# is named by the hash of its lock, so how old the lock is says nothing: order only.
+$(DEV)/complete: | $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' \
 	  || { echo "ftc needs Python 3.11 or later: make PYTHON=/path/to/python3.11"; exit 1; }
 	rm -rf $(DEV)

@@ -93,6 +93,14 @@ LIMITS: tuple[Limit, ...] = (
         'training.packing = false, or data.tokens = "native"',
     ),
     Limit(
+        "tokens",
+        "info",
+        lambda plan, version: plan.stage == "pretrain" and not ready(plan, version),
+        "leaves the end-of-text token out of the loss where the tokenizer pads with it or has no "
+        "padding, and the first token out of the text where its class has no add_bos_token",
+        'data.tokens = "exact"',
+    ),
+    Limit(
         "packing",
         "warning",
         lambda plan, version: (
