@@ -61,6 +61,18 @@ def test_system_turn_that_the_template_would_lose_goes_into_the_first_user_turn(
     assert (facts.data.rejected, facts.data.folded, facts.data.has_system) == (0, 1, 0)
 
 
+@pytest.mark.parametrize("mode", ["native", "exact"])
+def test_an_empty_system_turn_is_left_out_but_for_exact_tokens(tmp_path, mode):
+    rows = [
+        {"messages": [{"role": "system", "content": " "}, *chat("a", "b")]},
+        {"messages": chat("c", "d")},
+    ]
+    facts, dataset = gathered(tmp_path, rows, "llama3", eval=0, tokens=mode)
+    roles = {example.messages[-2].content: example.messages[0].role for example in dataset.train}
+    assert roles == {"a": "user" if mode == "native" else "system", "c": "user"}
+    assert facts.data.emptied == (mode == "native")
+
+
 def test_system_turn_that_the_template_refuses_goes_into_the_first_user_turn(tmp_path):
     rows = [
         {"instruction": f" {i}", "output": "b", "system": " s\n" if i == 3 else ""}

@@ -137,3 +137,15 @@ def test_losses_that_differ_have_a_reason(settings, lines, name):
     (found,) = [it for it in report.values if it.what == "losses"]
     assert found.reason.name == name
     assert not report.equal
+
+
+def test_preference_rows_get_a_remedy_that_they_have():
+    words, made = Words(), plan(stage="dpo", turn_end="<end>", train_rows=1)
+    sides = tuple(
+        told(backend, [words.row(f"{role}: a¦*b¦*<end>{line}") for role in ("chosen", "rejected")])
+        for backend, line in (("axolotl", "¦\n"), ("llamafactory", "¦*\n"))
+    )
+    groups = compare(made, sides, "tokens", words.pieces).groups
+    assert groups
+    for group in groups:
+        assert (group.reason.neutralise, "exact" in group.reason.remedy) == ("never", False)

@@ -77,6 +77,25 @@ def folded(dataset: Dataset) -> Dataset:
     return replace(dataset, train=train, eval=tuple(map(_folded, dataset.eval)))
 
 
+def without_empty_system(dataset: Dataset) -> Dataset:
+    """The same rows, a first system turn with nothing in it left out; ids stay.
+
+    LLaMA-Factory takes one for none, and has no way to write it.
+    """
+    train = tuple(map(_unsystemed, dataset.train))
+    return replace(dataset, train=train, eval=tuple(map(_unsystemed, dataset.eval)))
+
+
+def empty_system(example: Example) -> bool:
+    """Whether a row begins with a system turn that says nothing."""
+    first = example.messages[0] if example.messages else None
+    return first is not None and first.role == "system" and not first.content.strip()
+
+
+def _unsystemed(example: Example) -> Example:
+    return replace(example, messages=example.messages[1:]) if empty_system(example) else example
+
+
 def _folded(example: Example) -> Example:
     if [turn.role for turn in example.messages[:2]] != ["system", "user"]:
         return example

@@ -11,7 +11,14 @@ from ftc import recipe
 from ftc.data import identity, split
 from ftc.data.example import Dataset, Example, Rejected
 from ftc.data.layouts import SAME_PAIR
-from ftc.data.load import folded, load, trimmed, with_system
+from ftc.data.load import (
+    empty_system,
+    folded,
+    load,
+    trimmed,
+    with_system,
+    without_empty_system,
+)
 from ftc.data.turns import EMPTY_ANSWER
 from ftc.facts import hardware, model, remembered, tokens
 from ftc.facts.records import DataFacts, Facts, Lengths, ModelFacts
@@ -33,13 +40,18 @@ def gather(
     `backends` are (name, version) pairs; `progress` hears of rows counted. A chat template's own
     system turn becomes an explicit one in each row without, and white space that it takes away
     around contents is taken away from the rows, so that both tools read the same. A system turn
-    that it refuses, or would lose, is written into the first user turn.
+    that it refuses, or would lose, is written into the first user turn; an empty one is left out,
+    but for exact tokens, since LLaMA-Factory cannot write it.
     Rows that the template refuses are rejected; when it refuses all, that is an FtcError.
     """
     hardware_facts = hardware.gather(recipe.hardware)
     dataset = load(recipe.data, recipe.stage, folder, seed, offline=offline)
     model_facts = model.gather(recipe.model, folder, offline)
     moved: set[str] = set()
+    emptied: set[str] = set()
+    if not _exact(recipe):
+        emptied = {row.id for row in (*dataset.train, *dataset.eval) if empty_system(row)}
+        dataset = without_empty_system(dataset)
     if (known := model_facts.tokenizer) is not None:
         dataset = trimmed(dataset, known.trims)
         if known.loses_system or not known.system_turns:
@@ -52,13 +64,23 @@ def gather(
     except tokens.RowRefused as refused:
         dataset = _accepted(dataset, counter, refused)
         facts = data_facts(dataset, recipe.stage, counter, progress)
-    facts = replace(facts, folded=sum(row.id in moved for row in (*dataset.train, *dataset.eval)))
+    rows = (*dataset.train, *dataset.eval)
+    facts = replace(
+        facts,
+        folded=sum(row.id in moved for row in rows),
+        emptied=sum(row.id in emptied for row in rows),
+    )
     return Facts(model_facts, facts, hardware_facts, tuple(backends)), dataset
+
+
+def _exact(recipe: recipe.Recipe) -> bool:
+    """Whether ftc makes the tokens, so that neither tool's ways with a row matter."""
+    return recipe.data.tokens == "exact" and recipe.stage in tokens.EXACT
 
 
 def _counter(recipe: recipe.Recipe, found: ModelFacts) -> tokens.Counter | None:
     """What counts the tokens: those that the tools make, or those that ftc writes."""
-    if recipe.data.tokens == "native" or recipe.stage not in tokens.EXACT:
+    if not _exact(recipe):
         return tokens.counter(found)
     from ftc.facts import exact  # noqa: PLC0415 - start-up cost, for builds that do without
 

@@ -103,6 +103,7 @@ class DataFacts:
     empty_answers: int
     same_pair: int  # preference rows with chosen == rejected
     folded: int = 0  # rows whose system turn was written into the first user turn
+    emptied: int = 0  # rows whose system turn said nothing and was left out
 
 
 @dataclass(frozen=True)

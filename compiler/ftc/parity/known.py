@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ftc.backends.base import at_least
+from ftc.backends.base import PREFERENCE, at_least
 from ftc.parity.records import Level, Told
 from ftc.parity.report import Kind, Reason, Unchecked
 from ftc.plan import Plan
 
+NO_REMEDY = "nothing takes it away in this stage: train in one tool, and compare runs of that one"
 TABLE = Path(__file__).with_name("known.toml")
 
 
@@ -92,10 +93,17 @@ def applying(plan: Plan, told: Iterable[Told]) -> tuple[Entry, ...]:
     """The entries that a plan and the two tools' versions can meet."""
     versions = {it.backend: it.version for it in told}
     return tuple(
-        entry
+        _for_stage(entry, plan)
         for entry in entries()
         if holds(entry.when, plan) and _in_range(entry, versions.get(entry.tool, ""))
     )
+
+
+def _for_stage(entry: Entry, plan: Plan) -> Entry:
+    """The entry with a remedy that the stage has: preference rows know no exact tokens."""
+    if entry.reason.neutralise != "exact" or plan.stage not in PREFERENCE:
+        return entry
+    return replace(entry, reason=replace(entry.reason, neutralise="never", remedy=NO_REMEDY))
 
 
 def unchecked(plan: Plan, asked: Iterable[Level]) -> tuple[Unchecked, ...]:

@@ -91,6 +91,7 @@ RULES: tuple[Rule, ...] = (
     Rule("CHAT06", "system-default", "warning", chat.system_default, "C16"),
     Rule("CHAT07", "tools-not-in-template", "error", chat.tools_not_in_template),
     Rule("CHAT08", "system-folded", "info", chat.system_folded),
+    Rule("CHAT09", "system-empty", "info", chat.system_empty),
     Rule("PACK01", "rl-packing", "error", packing.rl_packing, "G06"),
     Rule("PACK02", "packing-needs-varlen", "warning", packing.packing_needs_varlen, "E02"),
     Rule("PACK03", "packing-too-little-data", "warning", packing.packing_too_little_data, "E03"),

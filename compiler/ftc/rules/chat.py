@@ -132,6 +132,21 @@ def system_folded(case: Case) -> Iterator[Fault]:
         yield Fault(case.data_path, text, "put instructions there when you use the model, too")
 
 
+def system_empty(case: Case) -> Iterator[Fault]:
+    """Rows begin with a system turn that says nothing, and both tools could not train on it alike.
+
+    LLaMA-Factory takes an empty system turn for none and writes its template's own one there, where
+    it has one; the models' templates write an empty turn. ftc leaves such turns out of the rows.
+
+    Source: LLaMA-Factory `data/template.py::_encode`, `system or self.default_system`.
+    """
+    data = case.facts.data
+    if data.emptied:
+        rows = len(data.train.total) + len(data.eval.total)
+        text = f"an empty system turn was left out: {share(data.emptied, rows)} had one"
+        yield Fault(case.data_path, text, 'data.tokens = "exact" keeps it')
+
+
 def _emits(template: str, token: str, eos: str) -> bool:
     return token in template or (token == eos and "eos_token" in template)
 
