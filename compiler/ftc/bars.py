@@ -37,15 +37,17 @@ class Steps:
             self.live.stop()
 
     def show(self, label: str, done: int, total: int) -> None:
-        """Called by the work; cheap when nothing is to be shown yet."""
+        """Called by the work; cheap when nothing is to be shown yet. A `total` of 0: unknown."""
         now = time.monotonic()
         if now - self.start < self.wait:
             return
         if not sys.stderr.isatty():
             if label != self.said and (not self.wait or now - self.at > QUIET):
                 self.said, self.at = label, now
-                print(f"{self.title}: {label} {done}/{total}", file=sys.stderr)
+                count = f" {done}/{total}" if total else ""
+                print(f"{self.title}: {label}{count}", file=sys.stderr)
             return
+        total = max(total, 1)
         if self.live is None:
             self.live = _progress("{task.description}", "bar", "{task.completed}/{task.total}")
             self.live.start()

@@ -152,7 +152,7 @@ def verify(
             rows=rows,
             offline=offline,
             templates=templates,
-            progress=lambda what, done, total: shown.show(what, done, max(total, 1)),
+            progress=shown.show,
         )
     if form == "json":
         show_json(found.as_dict())
@@ -182,7 +182,7 @@ def _shown(build: Path, part: Part, count: int, ids: tuple[str, ...], offline: b
             level="tokens",
             rows=wanted[-1] + 1,
             offline=offline,
-            progress=lambda what, done, total: steps.show(what, done, max(total, 1)),
+            progress=steps.show,
         )
     found = origins.rows(told.rows[part], records, reader.reader(build))
     return [row for row in found if not ids or set(ids) & set(row.ids)]
