@@ -27,6 +27,7 @@ PARTS = ("train", "eval")
 SCRIPTS = {"axolotl": "told_axolotl.py", "llamafactory": "told_llamafactory.py"}
 # Its transformers and PEFT are the oldest: what they write, the others read.
 MAKER = "llamafactory"
+OTHERWISE = "the config may hold what this version does not take"
 Progress = Callable[[str, int, int], None]
 
 
@@ -204,11 +205,12 @@ def _run(
         progress(f"loading {home.backend}", 0, 0)
     command = [str(home.python), str(INSIDE / script), "request.json", str(folder)]
     log.unlink(missing_ok=True)
-    status = _watched(command, folder, _variables(home, log.parent), log, tick)
+    status = process.run(command, folder, _variables(home, log.parent), log, tick)
     missing = [job for job in jobs if not (job.out / "told.json").is_file()]
     if status or missing:
         what = str(missing[0].build) if missing else "the shadow model"
-        raise _failure(home, status, what, log)
+        said = f"{what}: {home.backend} {home.version} failed"
+        raise failures.failed(said, status, log, otherwise=OTHERWISE)
 
 
 def _variables(home: Environment, workspace: Path) -> dict[str, str]:
@@ -216,33 +218,3 @@ def _variables(home: Environment, workspace: Path) -> dict[str, str]:
     plan = {"device": "cpu", "gpus": 1, "zero_stage": 0}
     own = launch.variables(home.backend, plan, environments.variables(home, True))
     return own | {"HF_DATASETS_CACHE": str(workspace / "datasets")}
-
-
-def _watched(
-    command: Sequence[str],
-    folder: Path,
-    variables: Mapping[str, str],
-    log: Path,
-    tick: Callable[[], None],
-) -> int:
-    with process.terminations():
-        child = process.start(command, folder, variables, log)
-        try:
-            return process.watch(child, tick)
-        except BaseException:
-            process.stop(child, folder)
-            raise
-        finally:
-            process.sweep(child.pid, folder)
-
-
-def _failure(home: Environment, status: int, what: str, log: Path) -> FtcError:
-    text = failures.text(log)
-    known = failures.diagnose(text, status)
-    lines = "".join(f"\n  {line}" for line in failures.last_lines(text))
-    return FtcError(
-        f"{what}: {home.backend} {home.version} failed, exit status {status}{lines}"
-        f"\n  whole log: {log}",
-        hint=known.remedy if known else "the config may hold what this version does not take",
-        exit_code=4,
-    )

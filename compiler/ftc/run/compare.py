@@ -141,32 +141,7 @@ def _asked(
         progress("loading the model")
         offset = log.stat().st_size if log.exists() else 0
         command = (str(home.python), str(SCRIPT), "request.json", "answers.jsonl")
-        status = _run(command, folder, variables, log, tick)
+        status = process.run(command, folder, variables, log, tick)
     if status or len(found) < total:
-        text = failures.text(log, offset)
-        known = failures.diagnose(text, status)
-        lines = "".join(f"\n  {line}" for line in failures.last_lines(text))
-        raise FtcError(
-            f"{old.folder}: the answers failed, exit status {status}{lines}\n  whole log: {log}",
-            hint=known.remedy if known else "",
-            exit_code=4,
-        )
+        raise failures.failed(f"{old.folder}: the answers failed", status, log, offset=offset)
     return found
-
-
-def _run(
-    command: Sequence[str],
-    folder: Path,
-    variables: Mapping[str, str],
-    log: Path,
-    tick: Callable[[], None],
-) -> int:
-    with process.terminations():
-        child = process.start(command, folder, variables, log)
-        try:
-            return process.watch(child, tick)
-        except BaseException:
-            process.stop(child, folder)
-            raise
-        finally:
-            process.sweep(child.pid, folder)

@@ -46,6 +46,21 @@ def fault(status: int, result: Result, seen: Summary) -> str:
     return ""
 
 
+def failed(what: str, status: int, log: Path, *, offset: int = 0, otherwise: str = "") -> FtcError:
+    """The error of a script that ended with `status`: its last lines, its log, and the remedy.
+
+    `otherwise` is what to try where the error is not known.
+    """
+    written = text(log, offset)
+    known = diagnose(written, status)
+    lines = "".join(f"\n  {line}" for line in last_lines(written))
+    return FtcError(
+        f"{what}, exit status {status}{lines}\n  whole log: {log}",
+        hint=known.remedy if known else otherwise,
+        exit_code=4,
+    )
+
+
 def diagnose(log: str, status: int, broken: bool = False) -> Known | None:
     """The known error nearest to the end of the log; None for one that is not known."""
     if status == 0 and broken:

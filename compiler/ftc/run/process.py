@@ -101,6 +101,25 @@ def watch(child: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
     return status
 
 
+def run(
+    command: Sequence[str],
+    folder: Path,
+    variables: Mapping[str, str],
+    log: Path,
+    tick: Callable[[], None],
+) -> int:
+    """Starts and watches a command to its end; its exit status. An interrupt ends it all."""
+    with terminations():
+        child = start(command, folder, variables, log)
+        try:
+            return watch(child, tick)
+        except BaseException:
+            stop(child, folder)
+            raise
+        finally:
+            sweep(child.pid, folder)
+
+
 def stop(
     child: subprocess.Popen[bytes],
     folder: Path,
