@@ -19,7 +19,7 @@ help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(FTC) model  ## set up, build the demo recipe for both tools, train it, compare before and after
-	@if [ "$(BACKEND)" != llamafactory ]; then $(FTC) backend install $(BACKEND) --cpu; fi
+	@if [ "$(BACKEND)" != llamafactory ]; then $(PY) tools/python.py && $(FTC) backend install $(BACKEND) --cpu; fi
 	$(FTC) build $(RECIPE) --backend axolotl $(OFFLINE)
 	$(FTC) build $(RECIPE) --backend llamafactory $(OFFLINE)
 	$(FTC) run $(RECIPE) --backend $(BACKEND) $(OFFLINE)
@@ -57,6 +57,7 @@ wheel: dev
 backends: $(FTC)
 	$(FTC) backend install llamafactory --cpu
 	$(FTC) backend install axolotl@0.19.0 --cpu
+	$(PY) tools/python.py
 	$(FTC) backend install axolotl@0.21.0 --cpu
 
 model: $(MODEL)/config.json

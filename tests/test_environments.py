@@ -309,6 +309,14 @@ def test_a_python_that_does_not_run_is_passed_over(tmp_path, monkeypatch):
     assert found.version == ".".join(map(str, sys.version_info[:3]))
 
 
+def test_a_python_below_the_cache_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("FTC_CACHE", str(tmp_path))
+    python = tmp_path / "pythons" / f"cpython-{SHORT}.4-linux" / "bin" / f"python{SHORT}"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    assert python in list(interpreters.candidates(SHORT))
+
+
 def test_what_runs_in_an_environment_sends_nothing_home(toy, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     monkeypatch.setenv("ALLOW_EXTRA_ARGS", "1")

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftc import resources
 from ftc.errors import FtcError
+
+PYTHONS = "pythons"  # below the cache folder; `tools/python.py` has uv put one there
 
 # ensurepip is missing from Debian's python3 until python3-venv is installed.
 _PROBE = (
@@ -30,8 +33,8 @@ class Interpreter:
 def find(wanted: tuple[str, ...]) -> Interpreter:
     """The first Python of one of the wanted versions (`3.12`), best version first.
 
-    Looks at the Python that runs ftc, on PATH, in pyenv, and asks uv. FtcError names each place
-    that was looked at and why it would not do.
+    Looks at the Python that runs ftc, on PATH, in pyenv, below the cache folder, and asks uv.
+    FtcError names each place that was looked at and why it would not do.
     """
     refused: list[str] = []
     for short in wanted:
@@ -58,6 +61,7 @@ def candidates(short: str) -> Iterator[Path]:
         if found := shutil.which(f"python{short}", path=folder):
             yield Path(found)
     yield from _pyenv(short)
+    yield from sorted((resources.cache() / PYTHONS).glob(f"*-{short}.*/bin/python{short}"))
     yield from _uv(short)
 
 
