@@ -80,6 +80,15 @@ def test_environments_are_asked_for_before_anything_is_built(tmp_path):
     assert not (tmp_path / "build").exists()
 
 
+@pytest.mark.backend
+def test_a_refused_recipe_is_one_list_of_findings(tmp_path):
+    recipe = matrix.recipe(CASE, tmp_path)  # a dozen rows: too few, unless that is ignored
+    done = ftc("verify", str(recipe), "--offline", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "too-few-rows" in {it["rule"] for it in json.loads(done.stdout)}
+    assert not (tmp_path / "build").exists()
+
+
 @pytest.mark.parametrize(
     ("specs", "says"),
     [

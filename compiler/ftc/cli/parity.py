@@ -14,6 +14,7 @@ from ftc.cli.shown import built_folder, say, show_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ftc.build import Built
     from ftc.parity.records import Level, Part
     from ftc.parity.shown import Shown
 
@@ -137,16 +138,15 @@ def verify(
     pair = verification.pair(specs)
     for line in pair:
         environments.require(line.backend, line.version)
-    built = [
-        built_folder(recipe, line.name, out, templates, ignore, False, offline, form)
-        for line in pair
-    ]
-    one, two = built
-    if one is None or two is None:
-        return 1
+    built: list[Built] = []
+    for line in pair:
+        made = built_folder(recipe, line.name, out, templates, ignore, False, offline, form)
+        if made is None:
+            return 1
+        built.append(made)
     with Steps("verify") as shown:
         found = verification.verify(
-            (one, two),
+            (built[0], built[1]),
             level,
             steps=steps,
             rows=rows,

@@ -14,7 +14,7 @@ from ftc.errors import FtcError
 from ftc.parity import override, pinned_axolotl, pinned_llamafactory
 from ftc.parity.override import Override
 from ftc.parity.records import Level
-from ftc.run.launch import config_of
+from ftc.run.launch import REBUILD, config_of
 
 OVERRIDES: dict[str, tuple[Override, ...]] = {
     "axolotl": pinned_axolotl.OVERRIDES,
@@ -30,11 +30,11 @@ def config(build: Path, backend: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         said = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
-        raise FtcError(f"{path}: cannot be read: {error.strerror}", hint="build again") from error
+        raise FtcError(f"{path}: cannot be read: {error.strerror}", hint=REBUILD) from error
     except (ValueError, yaml.YAMLError) as error:
-        raise FtcError(f"{path}: cannot be parsed: {error}", hint="build again") from error
+        raise FtcError(f"{path}: cannot be parsed: {error}", hint=REBUILD) from error
     if not isinstance(said, dict):
-        raise FtcError(f"{path}: holds no settings", hint="build again")
+        raise FtcError(f"{path}: holds no settings", hint=REBUILD)
     return said
 
 

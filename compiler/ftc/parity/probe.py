@@ -146,7 +146,7 @@ def _tool(build: Path) -> tuple[str, str]:
         backend, version = str(said["backend"]), str(said["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FtcError(
-            f"{path}: does not say which backend this build is for", hint="build again"
+            f"{path}: does not say which backend this build is for", hint=launch.REBUILD
         ) from error
     backends.get(backend)
     return backend, version

@@ -83,9 +83,9 @@ def records(build: Path, part: str) -> list[dict[str, Any]]:
     except FileNotFoundError:
         found = []
     except (OSError, ValueError) as error:
-        raise FtcError(f"{path}: cannot be read: {error}", hint="build again") from error
+        raise FtcError(f"{path}: cannot be read: {error}", hint=launch.REBUILD) from error
     if not found:
-        hint = "data.eval = 0.1 in the recipe holds rows out" if part == "eval" else "build again"
+        hint = "data.eval = 0.1 in the recipe holds rows out" if part == "eval" else launch.REBUILD
         raise FtcError(f"{build}: has no rows to {part} on", hint=hint)
     return found
 

@@ -6,7 +6,6 @@ taken as it stands, and named.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from ftc.parity.compare import Sources, compare
 from ftc.parity.page import page
 from ftc.parity.records import Level, Told
 from ftc.parity.report import Report
+from ftc.run import folders
+from ftc.run.launch import REBUILD
 
 JSON, PAGE = "verify.json", "verify.html"
 AVERAGING = "micro-batches"
@@ -91,27 +92,27 @@ def verify(
     `rows` is how many of each part are read, None for all; `steps` how many optimizer steps are
     trained at the level loss. FtcError with exit code 4 when a backend fails.
     """
-    folders = builds[0].folder, builds[1].folder
-    changed = tuple(f"{folder.name}/{name}" for folder in folders for name in edited(folder))
-    with probe.workspace_of() as place:
-        told = _asked(folders, level, steps, rows, offline, progress, place)
+    places = builds[0].folder, builds[1].folder
+    changed = tuple(f"{place.name}/{name}" for place in places for name in edited(place))
+    with probe.workspace_of() as workspace:
+        told = _asked(places, level, steps, rows, offline, progress, workspace)
     report = compare(
         builds[0].plan,
         told[:2],
         level,
-        reader.reader(folders[0]).texts,
+        reader.reader(places[0]).texts,
         sources=_sources(builds[0]),
         predicted=told[2],
         limit=rows,
     )
-    found = Verified(report, folders, changed, tuple(_pinned(folders, told, level)))
-    for folder in folders:
-        _write(folder, found, templates)
+    found = Verified(report, places, changed, tuple(_pinned(places, told, level)))
+    for place in places:
+        _write(place, found, templates)
     return found
 
 
 def _asked(
-    folders: tuple[Path, Path],
+    builds: tuple[Path, Path],
     level: Level,
     steps: int,
     rows: int | None,
@@ -121,9 +122,9 @@ def _asked(
 ) -> tuple[Told, Told, Told | None]:
     """What both say; and what averaging as the older Axolotl does makes of LLaMA-Factory's run."""
 
-    def ask(folder: Path, averaging: str | None = None) -> Told:
+    def ask(build: Path, averaging: str | None = None) -> Told:
         return probe.probe(
-            folder,
+            build,
             level=level,
             steps=steps,
             rows=rows,
@@ -133,9 +134,9 @@ def _asked(
             workspace=place,
         )
 
-    one, two = (ask(folder) for folder in folders)
+    one, two = (ask(build) for build in builds)
     apart = level == "loss" and losses.expected((one, two))[0]
-    return one, two, ask(folders[1], AVERAGING) if apart else None
+    return one, two, ask(builds[1], AVERAGING) if apart else None
 
 
 def edited(build: Path) -> list[str]:
@@ -144,15 +145,9 @@ def edited(build: Path) -> list[str]:
     try:
         wanted: Mapping[str, str] = json.loads(path.read_text("utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FtcError(f"{path}: cannot be read", hint="remove the folder; build again") from error
-    return [name for name, digest in wanted.items() if _sha256(build / name) != digest]
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+        raise FtcError(f"{path}: cannot be read", hint=REBUILD) from error
+    found = folders.hashes(build)
+    return [name for name, digest in wanted.items() if found.get(name) != digest]
 
 
 def _sources(built: Built) -> Sources:
@@ -162,12 +157,12 @@ def _sources(built: Built) -> Sources:
     }
 
 
-def _pinned(folders: Sequence[Path], told: Sequence[Told | None], level: Level) -> list[Pinned]:
+def _pinned(builds: Sequence[Path], told: Sequence[Told | None], level: Level) -> list[Pinned]:
     return [
         Pinned(it.backend, key, reason)
-        for folder, it in zip(folders, told, strict=False)
+        for build, it in zip(builds, told, strict=False)
         if it is not None
-        for key, reason in pinned.changes(folder, it.backend, level)
+        for key, reason in pinned.changes(build, it.backend, level)
     ]
 
 

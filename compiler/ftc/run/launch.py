@@ -14,6 +14,8 @@ from ftc.run import environments
 from ftc.run.environments import Environment
 from ftc.run.progress import METRICS
 
+# What to try when a file of a build folder is broken: building alone would find the folder there.
+REBUILD = "remove the build folder, and build again"
 # The file of a build folder that the backend reads.
 CONFIGS: dict[str, str] = {"axolotl": "axolotl.yaml", "llamafactory": "llamafactory.json"}
 _QUIET = {
@@ -48,7 +50,7 @@ def write_config(folder: Path, backend: str, parent: str) -> str:
     try:
         text = source.read_text(encoding="utf-8")
     except OSError as error:
-        raise FtcError(f"{source}: cannot be read: {error.strerror}", hint="build again") from error
+        raise FtcError(f"{source}: cannot be read: {error.strerror}", hint=REBUILD) from error
     target = folder / (backend + (".resume.yaml" if parent else ".yaml"))
     if backend == "llamafactory":
         text = _llamafactory(source, text, parent)
@@ -73,7 +75,7 @@ def _llamafactory(source: Path, text: str, parent: str) -> str:
     try:
         config: dict[str, Any] = json.loads(text)
     except ValueError as error:
-        raise FtcError(f"{source}: is not JSON: {error}", hint="build again") from error
+        raise FtcError(f"{source}: is not JSON: {error}", hint=REBUILD) from error
     if parent:
         config |= {"resume_from_checkpoint": parent, "overwrite_output_dir": False}
         return json.dumps(config, indent=2) + "\n"
@@ -159,7 +161,7 @@ def settings(folder: Path) -> dict[str, Any]:
             f"{folder}: is not a build folder, it has no plan.json", hint="ftc build makes one"
         ) from error
     except (ValueError, AttributeError, KeyError) as error:
-        raise FtcError(f"{path}: is not a plan: {error}", hint="build again") from error
+        raise FtcError(f"{path}: is not a plan: {error}", hint=REBUILD) from error
 
 
 _NEEDED = ("model", "stage", "device", "gpus", "zero_stage", "max_steps")
