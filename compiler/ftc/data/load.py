@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,18 +53,12 @@ def load(
 
 def with_system(dataset: Dataset, text: str) -> Dataset:
     """The same rows, with `text` as system turn of each chat that has none; ids stay."""
-    if not text:
-        return dataset
-    train = tuple(_with_system(example, text) for example in dataset.train)
-    return replace(dataset, train=train, eval=tuple(_with_system(e, text) for e in dataset.eval))
+    return _each(dataset, lambda example: _with_system(example, text)) if text else dataset
 
 
 def trimmed(dataset: Dataset, roles: Collection[Role]) -> Dataset:
     """The same rows without white space around the contents of these roles; ids stay."""
-    if not roles:
-        return dataset
-    train = tuple(_trimmed(example, roles) for example in dataset.train)
-    return replace(dataset, train=train, eval=tuple(_trimmed(e, roles) for e in dataset.eval))
+    return _each(dataset, lambda example: _trimmed(example, roles)) if roles else dataset
 
 
 def folded(dataset: Dataset) -> Dataset:
@@ -73,8 +67,7 @@ def folded(dataset: Dataset) -> Dataset:
 
     So write Mistral's own tokenizers, and LLaMA-Factory's templates for Mistral and Gemma.
     """
-    train = tuple(map(_folded, dataset.train))
-    return replace(dataset, train=train, eval=tuple(map(_folded, dataset.eval)))
+    return _each(dataset, _folded)
 
 
 def without_empty_system(dataset: Dataset) -> Dataset:
@@ -82,8 +75,12 @@ def without_empty_system(dataset: Dataset) -> Dataset:
 
     LLaMA-Factory takes one for none, and has no way to write it.
     """
-    train = tuple(map(_unsystemed, dataset.train))
-    return replace(dataset, train=train, eval=tuple(map(_unsystemed, dataset.eval)))
+    return _each(dataset, _unsystemed)
+
+
+def _each(dataset: Dataset, change: Callable[[Example], Example]) -> Dataset:
+    train, held = tuple(map(change, dataset.train)), tuple(map(change, dataset.eval))
+    return replace(dataset, train=train, eval=held)
 
 
 def empty_system(example: Example) -> bool:
