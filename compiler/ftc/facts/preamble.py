@@ -8,9 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ftc.data.example import Message
-from ftc.facts.template import TODAY, TemplateFault, render
+from ftc.facts.template import MARK, TODAY, USER, TemplateFault, render
 
-MARK, USER = "ftc-system-7f3a9c", Message("user", "ftc-user-51b2e0")
 LATER = TODAY + timedelta(days=400)
 
 

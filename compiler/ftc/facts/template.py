@@ -31,6 +31,8 @@ LEFT_OUT = (
     *("batch", "center", "filesizeformat", "format", "pprint", "random"),
     *("slice", "urlize", "wordwrap", "xmlattr"),
 )
+# What no chat holds: rendered in a turn's place, they show what the template puts around it.
+MARK, USER = "ftc-system-7f3a9c", Message("user", "ftc-user-51b2e0")
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + "
     "message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
@@ -171,22 +173,21 @@ def system_turn(text: str, special: dict[str, str]) -> tuple[str, bool]:
     """
     if not text:
         return "", True
-    mark, user = "ftc-system-7f3a9c", Message("user", "ftc-user-51b2e0")
     try:
-        given = render(text, [Message("system", mark), user], special)
+        given = render(text, [Message("system", MARK), USER], special)
     except TemplateFault:
         return "", False
-    if mark not in given:
+    if MARK not in given:
         return "", False
     try:
-        bare = render(text, [user], special)
-        before, after = given.split(mark, 1)
+        bare = render(text, [USER], special)
+        before, after = given.split(MARK, 1)
         if not (bare.startswith(before) and bare.endswith(after)):
             return "", True
         found = bare[len(before) : len(bare) - len(after)]
         if len(bare) <= len(before) + len(after) or not found.strip():
             return "", True
-        same = render(text, [Message("system", found), user], special) == bare
+        same = render(text, [Message("system", found), USER], special) == bare
     except TemplateFault:
         return "", True
     return (found, True) if same else ("", True)
@@ -197,13 +198,13 @@ def loses_system(text: str, special: dict[str, str]) -> bool:
 
     Those of Mistral models put it before the last user turn, if nothing follows that.
     """
-    mark, rest = "ftc-system-7f3a9c", (Message("user", "a"), Message("assistant", "b"))
+    rest = (Message("user", "a"), Message("assistant", "b"))
     try:
-        given = text and render(text, [Message("system", mark), *rest[:1]], special)
-        whole = text and render(text, [Message("system", mark), *rest], special)
+        given = text and render(text, [Message("system", MARK), *rest[:1]], special)
+        whole = text and render(text, [Message("system", MARK), *rest], special)
     except TemplateFault:
         return False
-    return mark in given and mark not in whole
+    return MARK in given and MARK not in whole
 
 
 def trims(text: str, special: dict[str, str]) -> tuple[Role, ...]:
