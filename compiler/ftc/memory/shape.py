@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes in elements; parameter counts are derived from them by `ftc.memory.formula`."""
+    """Sizes in elements; `ftc.memory.modules` derives layers and parameter counts from them.
+
+    `head_dim` is that of queries and keys; values have `v_head_dim` where it is set. With
+    `kv_lora_rank` attention is latent (MLA): `head_dim` is qk_nope + qk_rope, of which
+    `qk_rope_head_dim` is rotated, and every head has keys and values of its own once they are
+    made. In a mixture the first or chosen `dense_layers` blocks have an MLP of `intermediate`,
+    all others `experts` of `expert_intermediate` and a shared one of `shared_intermediate`.
+    `sliding_layers` blocks see `sliding_window` tokens only. `beside` counts parameters that are
+    loaded with the decoder and not trained by default (a vision tower and its projector).
+    `guessed` names the terms that stand on Llama's rules for want of better: "layers",
+    "attention", "mlp", "vision"; it is empty for an architecture that is known.
+    """
 
     model_type: str
     hidden: int
@@ -30,3 +41,30 @@ class Shape:
     expert_intermediate: int = 0
     shared_intermediate: int = 0
     quantized: str = ""  # quant_method of a base that is stored quantised (gptq, awq, mxfp4, ...)
+    o_bias: bool = False
+    mlp_bias: bool = False  # of the dense MLP and of shared experts
+    head_bias: bool = False
+    norm_weight: bool = True  # False: OLMo's LayerNorm has nothing to learn
+    norm_bias: bool = False  # a LayerNorm with bias
+    qk_norm_full: bool = False  # the q/k norm has a weight for all heads, not for one head_dim
+    sinks: bool = False  # a learned sink per head (gpt-oss)
+    positions: int = 0  # rows of a learned position embedding
+    activation: str = "silu"  # as transformers names it: silu, gelu, relu2, xielu, ...
+    activation_parameters: int = 0  # learned by the activation of a block (xIELU: 2)
+    v_head_dim: int = 0  # 0: head_dim
+    q_lora_rank: int = 0  # 0: queries are made by one layer
+    kv_lora_rank: int = 0  # 0: no latent attention
+    qk_rope_head_dim: int = 0
+    dense_layers: int = 0
+    shared_gate: bool = False  # weighs the shared expert by one number a token
+    router_bias: bool = False
+    expert_bias: bool = False
+    sliding_window: int = 0
+    sliding_layers: int = 0
+    beside: int = 0
+    guessed: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether every term comes from the table of architectures."""
+        return not self.guessed
