@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftc import resources
-from ftc.memory import activations, loss, modules, parallel, weights
+from ftc.memory import activations, loss, modules, parallel, phases, weights
 from ftc.memory.formula import Job, Shape, estimate, lora_parameters, parameters
 from ftc.memory.job import ALL_LINEAR, GIB
 
@@ -425,6 +425,8 @@ jobs = st.builds(
     gpus=st.integers(1, 16),
     zero_stage=st.sampled_from([0, 1, 2, 3]),
     offload_optimizer=st.booleans(),
+    liger=st.booleans(),
+    eval_batch=st.sampled_from([0, 1, 16]),
 )
 
 
@@ -484,3 +486,40 @@ def test_every_part_is_there(shape, run):
     assert all(value >= 0 for value in parts.values() if isinstance(value, float))
     assert got.needed > got.allocated > 0
     assert run.full == (got.adapter == 0)
+
+
+# Phases
+
+
+@settings(deadline=None)
+@given(shapes(), jobs)
+def test_the_parts_of_a_phase_are_all_of_it(shape, run):
+    found = phases.phases(shape, run)
+    assert [phase.name for phase in found] == ["train step", "evaluation step", "load"]
+    for phase in found:
+        order = [phases.PARTS.index(part) for part in phase.parts]
+        assert order == sorted(order)
+        assert all(size > 0 for size in phase.parts.values())
+        assert sum(phase.parts.values()) == pytest.approx(phase.device)
+        outside = {"overhead", "idle cache", "context"}
+        inside = [size for part, size in phase.parts.items() if part not in outside]
+        assert sum(inside) == pytest.approx(phase.allocated)
+        assert phase.reserved <= phase.device
+
+
+@settings(deadline=None)
+@given(shapes(), jobs)
+def test_the_fit_test_is_the_fullest_phase(shape, run):
+    got, found = estimate(shape, run), phases.phases(shape, run)
+    fullest = max(found, key=lambda phase: phase.needed)
+    assert got.needed == pytest.approx(fullest.needed)
+    assert got.allocated == pytest.approx(found[0].allocated)
+    assert got.reserved == pytest.approx(found[0].reserved)
+
+
+def test_evaluation_can_be_the_fullest_phase():
+    run = job(loss="fused", micro_batch=1, eval_batch=8)
+    found = phases.phases(LLAMA, run)[1]
+    assert found.peak_at == "loss"
+    assert estimate(LLAMA, run).needed == pytest.approx(found.needed)
+    assert estimate(LLAMA, job(loss="fused")).needed < found.needed

@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
+from ftc.memory.evaluation import evaluation_moment
 from ftc.memory.job import GIB, Estimate, Job
-from ftc.memory.loss import logits_made, loss_bytes
+from ftc.memory.load import load_moment
 from ftc.memory.modules import lora_parameters, parameters, unknown_targets
-from ftc.memory.parallel import (
-    SHARDED_MARGIN,
-    States,
-    bucket_bytes,
-    communication_bytes,
-    gathered_bytes,
-    replica_bytes,
-    sharded,
-)
-from ftc.memory.peaks import peaks
+from ftc.memory.peaks import Moment, moments
+from ftc.memory.phases import idle_bytes, lasting_bytes, slack_bytes
 from ftc.memory.shape import Shape
-from ftc.memory.weights import (
-    adapter_bytes,
-    gradient_bytes,
-    optimizer_bytes,
-    reference_bytes,
-    weight_bytes,
-)
 
 __all__ = ["Estimate", "Job", "Shape", "estimate", "lora_parameters", "parameters"]
-
-CUDA_CONTEXT = 0.55 * GIB  # seen: 0.47 on an RTX 4080, 0.65 on a T4 while training
-SLACK = 0.2 * GIB  # cuBLAS workspace and idle allocator blocks
-SLACK_SHARE = 0.02  # of the dynamic part
-IDLE_PER_LOGIT = 4  # idle blocks of logits size that the allocator keeps
-VARIABLE_LENGTHS = 1.33  # times the loss term, reserved more when lengths vary
 
 
 def estimate(shape: Shape, job: Job) -> Estimate:
     """Memory of one card in GiB, at the moment when it is fullest."""
-    whole = States(
-        weights=weight_bytes(shape, job),
-        reference=reference_bytes(shape, job),
-        adapter=adapter_bytes(shape, job),
-        optimizer=optimizer_bytes(shape, job),
-        gradients=gradient_bytes(shape, job),
-    )
-    states = sharded(whole, job)
-    moments = peaks(shape, job, states.gradients)
-    dynamic = moments.highest
-    lasting = states.weights + states.reference + states.adapter + states.optimizer
-    parallel = gathered_bytes(shape, job) + bucket_bytes(shape, job)
-    parallel += replica_bytes(states.gradients, job)
-    if job.zero_stage >= 3:
-        parallel += SHARDED_MARGIN * (lasting + parallel)
-    context = (CUDA_CONTEXT if job.device == "gpu" else 0) + communication_bytes(job)
-    allocated = lasting + dynamic + parallel
-    slack = SLACK_SHARE * dynamic + SLACK
+    lasting = lasting_bytes(shape, job)
+    states, context = lasting.states, lasting.context
+    train = max(moments(shape, job, states.gradients), key=Moment.total)
+    held = states.weights + states.reference
+    lasted = held + states.adapter + states.optimizer + lasting.sharding
+    dynamic = train.total()
+    allocated = lasted + dynamic
+    slack = slack_bytes(dynamic)
+    needs = [(allocated + slack, train.name)]
+    for base, moment in (
+        (lasted, evaluation_moment(shape, job)),
+        (held, load_moment(shape, job)),
+    ):
+        needs.append((base + moment.total() + slack_bytes(moment.total()), moment.name))
+    need, peak_at = max(needs, key=itemgetter(0))
     return Estimate(
         weights=states.weights / GIB,
         reference=states.reference / GIB,
@@ -60,25 +39,14 @@ def estimate(shape: Shape, job: Job) -> Estimate:
         optimizer=states.optimizer / GIB,
         gradients=states.gradients / GIB,
         dynamic=dynamic / GIB,
-        parallel=parallel / GIB,
+        parallel=lasting.sharding / GIB,
         context=context / GIB,
         allocated=allocated / GIB,
-        reserved=(allocated + slack + _idle(shape, job)) / GIB,
-        needed=(allocated + slack + context) / GIB,
-        peak_at=moments.name,
+        reserved=(allocated + slack + idle_bytes(shape, job)) / GIB,
+        needed=(need + context) / GIB,
+        peak_at=peak_at,
         notes=_notes(shape, job),
     )
-
-
-def _idle(shape: Shape, job: Job) -> float:
-    """Reserved but idle blocks, given back under pressure: 1.2 to 8.5 V T were seen, and 1.3 to
-    2.0 times the loss term more when rows are not packed, so that lengths vary."""
-    if not logits_made(job):
-        return 0
-    constant = IDLE_PER_LOGIT * shape.vocab * job.tokens
-    if job.packing or not job.padding:
-        return constant
-    return constant / 2 + VARIABLE_LENGTHS * loss_bytes(shape, job)
 
 
 def _notes(shape: Shape, job: Job) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ class Job:
     `upcast_embeddings`: embeddings, norms and head in fp32 (peft's k-bit preparation, not cast
     back). `expert_adapters`: the experts of a mixture get adapters too. `reduce_bucket`: elements
     of DeepSpeed's buffer; None: what templates/deepspeed sets.
+    `liger`: Liger's kernels for norms, rope and the gated MLP; both tools switch them on together
+    with its loss, so `loss` is "fused" beside it in sft and pretrain. `eval_batch`: rows in one
+    evaluation pass, 0: no evaluation.
     """
 
     max_length: int
@@ -51,6 +54,8 @@ class Job:
     gradient_accumulation: int = 1
     optimizer: Optimizer = "adamw_torch_fused"
     loss: Loss = "stock"
+    liger: bool = False
+    eval_batch: int = 0
     device: Literal["gpu", "cpu"] = "gpu"
     gpus: int = 1
     zero_stage: Literal[0, 1, 2, 3] = 0
@@ -116,9 +121,11 @@ class Estimate:
 
     `allocated` is what torch's max_memory_allocated would show: weights + reference + adapter +
     optimizer + dynamic + parallel. `gradients` is for show, it is part of `dynamic`.
-    `reserved` adds idle allocator blocks (max_memory_reserved). `needed` is the test whether a
-    job fits: idle blocks are given back under pressure, so it is allocated + 2 % of dynamic
-    + 0.2 + `context`. `notes` says what was guessed or could not be counted.
+    All are those of a training step, but `needed` and `peak_at`: `needed`, the test whether a job
+    fits, is the largest of train step, evaluation step and load, `peak_at` its moment.
+    `reserved` adds idle allocator blocks (max_memory_reserved). They are given back under
+    pressure, so `needed` is allocated + 2 % of dynamic + 0.2 + `context`. `notes` says what was
+    guessed or could not be counted.
     """
 
     weights: float
@@ -132,5 +139,5 @@ class Estimate:
     allocated: float
     reserved: float
     needed: float
-    peak_at: Literal["loss", "block", "end of backward", "optimizer step"]
+    peak_at: str
     notes: tuple[str, ...] = field(default=())

@@ -5,7 +5,7 @@ Source: section 4 of the memory notes (docs/memory.md), "Peak".
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ftc.memory.activations import (
     block_saved,
@@ -22,36 +22,30 @@ from ftc.memory.shape import Shape
 from ftc.memory.weights import dequantised_bytes, optimizer_scratch, trainable_parameters
 
 
-class Peaks(NamedTuple):
-    """Bytes of the dynamic part at the four moments that can be the fullest."""
+class Moment(NamedTuple):
+    """Bytes of the dynamic part at one moment, by what they are for."""
 
-    loss: float
-    block: float
-    backward_end: float
-    step: float
+    name: str
+    weights: float = 0.0
+    quantization: float = 0.0
+    gradients: float = 0.0
+    optimizer: float = 0.0
+    checkpoints: float = 0.0
+    block: float = 0.0
+    loss: float = 0.0
 
-    @property
-    def highest(self) -> float:
-        """Bytes at the fullest moment."""
-        return max(self.loss, self.block, self.backward_end, self.step)
-
-    @property
-    def name(self) -> Literal["loss", "block", "end of backward", "optimizer step"]:
-        """Which moment that is."""
-        if self.highest == self.loss:
-            return "loss"
-        if self.highest == self.block:
-            return "block"
-        return "end of backward" if self.highest == self.backward_end else "optimizer step"
+    def total(self) -> float:
+        """All of it."""
+        return sum(self[1:])
 
 
-def peaks(shape: Shape, job: Job, gradients: float) -> Peaks:
-    """The four moments; `gradients` are the card's own, after ZeRO."""
-    return Peaks(
-        loss=_loss_peak(shape, job, gradients),
-        block=_block_peak(shape, job, gradients),
-        backward_end=_backward_end_peak(shape, job, gradients),
-        step=gradients + _step_scratch(shape, job),
+def moments(shape: Shape, job: Job, gradients: float) -> tuple[Moment, ...]:
+    """The four moments of a training step; `gradients` are the card's own, after ZeRO."""
+    return (
+        _loss_moment(shape, job, gradients),
+        _block_moment(shape, job, gradients),
+        _backward_end_moment(shape, job, gradients),
+        Moment("optimizer step", gradients=gradients, optimizer=_step_scratch(shape, job)),
     )
 
 
@@ -70,7 +64,7 @@ def _cast_bytes(shape: Shape, job: Job) -> float:
     return trainable_parameters(shape, job) * 2
 
 
-def _loss_peak(shape: Shape, job: Job, gradients: float) -> float:
+def _loss_moment(shape: Shape, job: Job, gradients: float) -> Moment:
     """Start of backward: what all blocks kept, the head, the loss; gradients of the step so far
     when they accumulate."""
     loss, cast = loss_bytes(shape, job), _cast_bytes(shape, job)
@@ -80,39 +74,52 @@ def _loss_peak(shape: Shape, job: Job, gradients: float) -> float:
     elif not job.full and job.upcast_embeddings and job.mixed:
         loss += 2 * shape.vocab * shape.hidden
     cached = cast if job.full or not job.gradient_checkpointing else 0
-    earlier = gradients if job.gradient_accumulation > 1 else 0
-    held = kept_bytes(shape, job) + head_bytes(shape, job) + mask_bytes(job)
-    return held + loss + cached + earlier
+    return Moment(
+        "loss",
+        gradients=gradients if job.gradient_accumulation > 1 else 0.0,
+        checkpoints=kept_bytes(shape, job) + cached,
+        block=mask_bytes(job),
+        loss=head_bytes(shape, job) + loss,
+    )
 
 
-def _block_peak(shape: Shape, job: Job, gradients: float) -> float:
+def _block_moment(shape: Shape, job: Job, gradients: float) -> Moment:
     """Backward of one block: kept tensors, the block's own, its scratch, a dequantised weight."""
     tokens = (block_saved(shape, job) + block_scratch(shape, job)) * job.tokens
-    block = tokens + dequantised_bytes(shape, job) + mask_bytes(job)
-    kept = kept_below_bytes(shape, job)
+    kept: float = kept_below_bytes(shape, job)
+    cast = 0.0 if job.full else _cast_bytes(shape, job)
+    cast = 2.0 * cast / shape.layers if job.gradient_checkpointing else cast
     if job.full:
-        return block + _full_block_peak(shape, job, gradients, kept)
-    cast = _cast_bytes(shape, job)
-    cast = 2 * cast / shape.layers if job.gradient_checkpointing else cast
-    return kept + block + cast + (gradients if job.gradient_accumulation > 1 else 0)
+        kept, gradients = _full_block(shape, job, gradients, kept)
+    elif job.gradient_accumulation == 1:
+        gradients = 0.0
+    return Moment(
+        "block",
+        quantization=dequantised_bytes(shape, job),
+        gradients=gradients,
+        checkpoints=kept,
+        block=tokens + mask_bytes(job) + cast,
+    )
 
 
-def _full_block_peak(shape: Shape, job: Job, gradients: float, kept: float) -> float:
-    """Full fine-tuning: the first block in backward meets all kept tensors, the last one nearly
-    all gradients; with accumulation the first one meets both."""
+def _full_block(shape: Shape, job: Job, gradients: float, kept: float) -> tuple[float, float]:
+    """Kept tensors and gradients in full fine-tuning: the first block in backward meets all kept
+    tensors, the last one nearly all gradients; with accumulation the first one meets both."""
     share = job.gpus if job.zero_stage >= 2 else 1
     block = block_linear_parameters(shape) * job.trained_width
     head = shape.vocab * shape.hidden * job.trained_width
     if job.gradient_accumulation > 1:
-        return kept + gradients + block
-    last = job.stream_width * shape.hidden * job.tokens + gradients
-    last -= (block + (0 if shape.tied else head)) / share
-    return max(kept + head, last)
+        return kept, gradients + block
+    nearly_all = gradients - (block + (0 if shape.tied else head)) / share
+    last = job.stream_width * shape.hidden * job.tokens
+    return max((kept, head), (last, nearly_all), key=sum)
 
 
-def _backward_end_peak(shape: Shape, job: Job, gradients: float) -> float:
+def _backward_end_moment(shape: Shape, job: Job, gradients: float) -> Moment:
     """Full fine-tuning: all gradients, and those of a tied embedding twice for a moment."""
     if not job.full:
-        return 0
+        return Moment("end of backward")
     tied = shape.vocab * shape.hidden * job.trained_width if shape.tied else 0
-    return gradients + tied + 8 * shape.hidden * job.tokens
+    return Moment(
+        "end of backward", gradients=gradients + tied, block=8 * shape.hidden * job.tokens
+    )

@@ -49,6 +49,14 @@ def weight_bytes(shape: Shape, job: Job) -> float:
     return inside * job.base_width + outside
 
 
+def scale_bytes(shape: Shape, job: Job) -> float:
+    """The part of the weights that is scales: absmax of NF4, row scales of int8."""
+    if not job.base_bits:
+        return 0
+    inside = shape.layers * block_linear_parameters(shape)
+    return quantised_bytes(inside, job, shape.hidden) - inside * job.base_bits / 8
+
+
 def reference_bytes(shape: Shape, job: Job) -> float:
     """Frozen reference model of dpo and kto: a second copy in full fine-tuning.
 
