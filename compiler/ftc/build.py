@@ -62,10 +62,11 @@ def compile_recipe(
     *,
     offline: bool = False,
     progress: Progress | None = None,
+    change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
 ) -> Compiled:
-    """Load, look up and resolve; `targets` are (backend, version). FtcError on unusable input."""
+    """Load, `change`, look up, resolve; `targets` are (backend, version); FtcError if unusable."""
     text = read_text(path)
-    recipe = parse(text, str(path))
+    recipe = change(parse(text, str(path)))
     folder = path.absolute().parent
     table = load([folder / name for name in recipe.factors.tables])
     facts, dataset = gather(
@@ -91,7 +92,7 @@ def findings(
     for name, version in compiled.facts.backends:
         limits = backends.get(name).unsupported(compiled.plan, version)
         found += [it for it in limits if (it.where, it.severity) not in said]
-        found += _native(compiled, name, version)[1]
+        found += native(compiled, name, version)[1]
     return ordered(found)
 
 
@@ -100,7 +101,7 @@ def _at_most(severity: Severity) -> tuple[Severity, ...]:
     return SEVERITIES[SEVERITIES.index(severity) :]
 
 
-def _native(compiled: Compiled, backend: str, version: str) -> tuple[dict[str, Any], list[Finding]]:
+def native(compiled: Compiled, backend: str, version: str) -> tuple[dict[str, Any], list[Finding]]:
     """The native config with the recipe's own keys on top, and a finding for each of them."""
     tool = backends.get(backend)
     overrides = getattr(compiled.recipe.backend, backend)
@@ -127,8 +128,8 @@ def build(
     found = findings(compiled, ignore=ignore)
     if any(f.severity == "error" or (strict and f.severity == "warning") for f in found):
         raise Refused(found)
-    native, _ = _native(compiled, backend, version)
-    files = backends.get(backend).artifacts(compiled.plan, native, version, templates)
+    config, _ = native(compiled, backend, version)
+    files = backends.get(backend).artifacts(compiled.plan, config, version, templates)
     if versions.find(backend, version).plugin:  # for those who start the build by hand
         files[versions.PLUGIN.name] = versions.PLUGIN.read_text("utf-8")
     files["recipe.toml"] = compiled.text

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ftc.build import Built, Compiled
     from ftc.diagnostics import Finding
+    from ftc.recipe import Recipe
 
 
-def compiled(recipe: Path, specs: tuple[str, ...], offline: bool) -> Compiled:
+def compiled(
+    recipe: Path,
+    specs: tuple[str, ...],
+    offline: bool,
+    change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+) -> Compiled:
+    """A recipe resolved for backends; `change` says it in another way before it is looked up."""
     from ftc.backends import versions
     from ftc.bars import Steps
     from ftc.build import compile_recipe
@@ -21,7 +29,7 @@ def compiled(recipe: Path, specs: tuple[str, ...], offline: bool) -> Compiled:
     found = [versions.parse(text) for text in specs]
     targets = [(line.backend, line.version) for line in found]
     with Steps("reading", late=True) as steps:
-        return compile_recipe(recipe, targets, offline=offline, progress=steps.show)
+        return compile_recipe(recipe, targets, offline=offline, progress=steps.show, change=change)
 
 
 def built_folder(
