@@ -24,7 +24,9 @@ class Card(NamedTuple):
     """A GPU model. `memory_gb` is the data sheet's figure, `gib` what the driver lists.
 
     `capability` is CUDA's compute capability, None on AMD; `flash` whether FlashAttention 2
-    supports the card.
+    supports the card. `bandwidth` of its memory in 1e9 B/s. `tflops`: dense products of 16-bit
+    numbers summed in fp32, which is what training runs, in 1e12/s; `tflops_fp32`: fp32 outside of
+    tensor cores. `link`: to the next card, 1e9 B/s one way, NVLink or else PCIe. 0: not known.
     """
 
     name: str
@@ -35,6 +37,10 @@ class Card(NamedTuple):
     flash: bool
     also: tuple[str, ...]
     source: str
+    bandwidth: float = 0.0
+    tflops: float = 0.0
+    tflops_fp32: float = 0.0
+    link: float = 0.0
 
 
 @cache
@@ -51,6 +57,10 @@ def cards() -> tuple[Card, ...]:
             flash=row["flash"],
             also=tuple(row.get("also", ())),
             source=row["source"],
+            bandwidth=row.get("bandwidth", 0.0),
+            tflops=row.get("tflops", 0.0),
+            tflops_fp32=row.get("tflops_fp32", 0.0),
+            link=row.get("link", 0.0),
         )
         for row in rows
     )
