@@ -7,14 +7,14 @@ import pytest
 
 from ftc.errors import FtcError
 from ftc.facts.hardware import gather
-from ftc.memory.cards import cards, find
+from ftc.memory.cards import TABLE, cards, find
 from ftc.recipe import Hardware
 
 CASES = tomllib.loads((Path(__file__).parent / "memory" / "cards.toml").read_text())
 
 
 def test_every_card_is_found_by_its_own_name():
-    assert len(cards()) >= 45
+    assert len(cards()) >= 85
     for card in cards():
         assert find(card.name) is card
 
@@ -27,6 +27,45 @@ def test_every_card_is_whole():
         assert 0.9 * card.memory_gb <= card.gib <= 1.02 * card.memory_gb, card.name
         if card.capability:
             assert card.bf16 == card.flash == (card.capability >= (8, 0)), card.name
+
+
+CHECKED = {"formula", "looked up", "looked up, formula", "sources disagree", "typed from memory"}
+
+
+def test_every_card_has_its_speed():
+    for card in cards():
+        assert card.speed_source, card.name
+        assert card.checked in CHECKED, card.name
+        assert 100 < card.bandwidth < 10_000, card.name
+        assert card.tflops_fp32 <= card.tflops < 3000, card.name
+        assert 16 <= card.link <= 1000, card.name
+    memory = [card.name for card in cards() if card.checked == "typed from memory"]
+    assert len(memory) <= 5, memory
+
+
+ROWS = tomllib.loads(TABLE.read_text())["card"]
+CHECKABLE = [row for row in ROWS if "sms" in row]
+
+
+@pytest.mark.parametrize("row", CHECKABLE, ids=[row["name"] for row in CHECKABLE])
+def test_speed_follows_from_the_chip(row):
+    """Multiprocessors x clock x operations of each, and bus width x data rate of a pin."""
+    clocks = row["sms"] * row["clock_mhz"] / 1e6
+    assert clocks * row["per_clock"] == pytest.approx(row["tflops"], rel=0.015)
+    assert row["bus"] * row["pin_gbit"] / 8 == pytest.approx(row["bandwidth"], rel=0.015)
+    if "fp32_per_clock" in row:
+        assert clocks * row["fp32_per_clock"] == pytest.approx(row["tflops_fp32"], rel=0.03)
+
+
+def test_most_speeds_are_checked_by_formula():
+    assert len(CHECKABLE) >= 0.9 * len(ROWS)
+
+
+def test_geforce_cards_sum_in_fp32_at_half_speed():
+    """The rate of a data sheet's headline (sparse, summed in fp16) is four times of it."""
+    for row in CHECKABLE:
+        if "GeForce RTX" in row["name"]:
+            assert row["per_clock"] == 512, row["name"]
 
 
 @pytest.mark.parametrize(("name", "card"), CASES["means"].items())

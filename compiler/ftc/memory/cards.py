@@ -27,6 +27,7 @@ class Card(NamedTuple):
     supports the card. `bandwidth` of its memory in 1e9 B/s. `tflops`: dense products of 16-bit
     numbers summed in fp32, which is what training runs, in 1e12/s; `tflops_fp32`: fp32 outside of
     tensor cores. `link`: to the next card, 1e9 B/s one way, NVLink or else PCIe. 0: not known.
+    `exact`: only the full name finds it. `checked`: how the speeds were, see cards.toml.
     """
 
     name: str
@@ -41,6 +42,9 @@ class Card(NamedTuple):
     tflops: float = 0.0
     tflops_fp32: float = 0.0
     link: float = 0.0
+    speed_source: str = ""
+    checked: str = ""
+    exact: bool = False
 
 
 @cache
@@ -61,6 +65,9 @@ def cards() -> tuple[Card, ...]:
             tflops=row.get("tflops", 0.0),
             tflops_fp32=row.get("tflops_fp32", 0.0),
             link=row.get("link", 0.0),
+            speed_source=row.get("speed_source", ""),
+            checked=row.get("checked", ""),
+            exact=row.get("exact", False),
         )
         for row in rows
     )
@@ -75,7 +82,7 @@ def find(name: str) -> Card:
         if name.casefold().strip() in (card.name.casefold(), card.name.casefold().split(" ", 1)[1]):
             return card
     model, size = _parts(name)
-    family = [card for card in cards() if model in _models(card)]
+    family = [card for card in cards() if model in _models(card) and not card.exact]
     fitting = [card for card in family if size in (None, card.memory_gb)]
     if len(fitting) == 1:
         return fitting[0]
@@ -114,7 +121,7 @@ def _sizes(family: list[Card]) -> str:
 
 
 def _guess(model: str) -> str:
-    known = {key: card.name for card in cards() for key in _models(card)}
+    known = {key: card.name for card in cards() if not card.exact for key in _models(card)}
     guess = nearest(model, known)
     asked = "give hardware.vram_gb instead"
     return f"did you mean {known[guess]}? Or {asked}" if guess else asked
