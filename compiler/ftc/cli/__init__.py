@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from ftc import __version__
-from ftc.cli import environments, parity, recipes, runs, tables
+from ftc.cli import environments, estimate, parity, recipes, runs, tables
 from ftc.cli.shown import say
 
 
@@ -70,6 +70,7 @@ for _command in (
     recipes.plan,
     recipes.explain,
     recipes.build,
+    estimate.estimate,
     parity.show,
     parity.verify,
     runs.run,

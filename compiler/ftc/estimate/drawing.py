@@ -1,0 +1,66 @@
+"""Writes the pictures of an estimate: SVG, PNG, or a page; whole or not at all.
+
+Matplotlib is an optional extra, loaded when something is drawn and not before.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftc.errors import FtcError
+
+if TYPE_CHECKING:
+    from ftc.estimate.report import Report
+
+SUFFIXES = (".svg", ".png", ".html")
+
+
+def check(path: Path) -> None:
+    """Raise FtcError on what cannot work, before anything is worked out."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise FtcError(
+            f"--plot {path}: {path.suffix or 'a file without a suffix'} is not drawn",
+            hint=f"end the name in one of: {', '.join(SUFFIXES)}",
+        )
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise FtcError(f"--plot {path}: {what}", hint="name a file, such as memory.svg")
+    if find_spec("matplotlib") is None:
+        raise FtcError(
+            "--plot needs Matplotlib, which is not installed",
+            hint='pip install "ftc[plot]", or pip install matplotlib beside ftc',
+        )
+
+
+def write(path: Path, report: Report) -> None:
+    """Draw into `path`, whose suffix says how; FtcError when it cannot be written."""
+    suffix = path.suffix.lower()
+    if suffix == ".html":
+        from ftc.estimate import page  # noqa: PLC0415 - draws with the optional extra
+
+        content = page.page(report).encode("utf-8")
+    else:
+        from ftc.estimate import plot  # noqa: PLC0415 - the optional extra
+
+        content = plot.whole(report, suffix.removeprefix("."))
+    _replace(path, content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    beside = None
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(beside).chmod(0o644)
+        Path(beside).replace(path)
+    except OSError as error:
+        if beside is not None:
+            Path(beside).unlink(missing_ok=True)
+        raise FtcError(
+            f"--plot {path}: cannot be written: {error.strerror}", hint="choose another place"
+        ) from error

@@ -1,0 +1,123 @@
+"""Works an estimate out: every rendered config of a recipe through the memory formula."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ftc.backends.memory import job as backend_job
+from ftc.build import Compiled, findings, native
+from ftc.errors import FtcError
+from ftc.estimate.report import Choice, Remedy, Report, Tool
+from ftc.estimate.verdict import judged
+from ftc.facts import architecture
+from ftc.facts.records import Facts
+from ftc.memory.cards import Card, cards
+from ftc.memory.confidence import judge
+from ftc.memory.disk import disk
+from ftc.memory.measured import Row
+from ftc.memory.modules import parameters
+from ftc.memory.nearest import nearest
+from ftc.memory.phases import Phase, phases
+from ftc.memory.shape import Shape
+from ftc.memory.speed import timing
+from ftc.plan import Plan
+from ftc.resolve.changes import cheapest
+
+NEAR = 3  # measured runs that are shown
+REMEDIES = 3  # changes that are offered where a run does not fit
+VRAM_RULE = "vram-budget"  # says less of what this report is about
+
+
+def report(compiled: Compiled, rows: Sequence[Row] = ()) -> Report:
+    """The estimate of a recipe for each of its targets; `rows` are measured runs.
+
+    Raises FtcError when the model's shape is not known: there is nothing to count then.
+    """
+    facts, plan = compiled.facts, compiled.plan
+    shape = facts.model.shape
+    if shape is None:
+        raise FtcError(
+            f"model.id: the sizes of {plan.model} are not known: {facts.model.source}",
+            hint="give a local folder with its config.json, or let ftc go online",
+        )
+    tools = tuple(
+        _tool(compiled, shape, backend, version, rows) for backend, version in facts.backends
+    )
+    fits = all(tool.verdict != "does not fit" for tool in tools)
+    return Report(
+        plan=plan,
+        shape=shape,
+        hardware=facts.hardware,
+        parameters=parameters(shape),
+        source=facts.model.source,
+        tools=tools,
+        choices=choices(plan) if facts.hardware.vram_gb is not None else (),
+        remedies=() if fits else tuple(Remedy(*it) for it in cheapest(facts, plan, REMEDIES)),
+        price_per_hour=compiled.recipe.hardware.price_per_hour,
+        findings=tuple(it for it in findings(compiled) if it.rule != VRAM_RULE),
+    )
+
+
+def choices(plan: Plan) -> tuple[Choice, ...]:
+    """Every setting that the memory budget decided, with what it bought."""
+    return tuple(
+        Choice(name, getattr(plan, name), origin.text, origin.steps)
+        for name, origin in plan.origins.items()
+        if origin.kind == "budget"
+    )
+
+
+def _tool(
+    compiled: Compiled, shape: Shape, backend: str, version: str, rows: Sequence[Row]
+) -> Tool:
+    plan, facts = compiled.plan, compiled.facts
+    config, _ = native(compiled, backend, version)
+    job = backend_job(plan, backend, version, config)
+    found = phases(shape, job)
+    confidence = judge(shape, job, shape.model_type in architecture.known())
+    return Tool(
+        backend=backend,
+        version=version,
+        job=job,
+        phases=found,
+        confidence=confidence,
+        verdict=judged(_most(found), confidence, facts.hardware.vram_gb),
+        near=tuple(nearest(shape, job, rows, NEAR)),
+        timing=timing(
+            shape,
+            job,
+            card(facts),
+            steps=plan.max_steps,
+            row_tokens=row_tokens(facts, plan),
+        ),
+        disk=disk(shape, job, kept=kept(plan)),
+        notes=(),
+    )
+
+
+def _most(found: Sequence[Phase]) -> float:
+    return max(phase.needed for phase in found)
+
+
+def card(facts: Facts) -> Card | None:
+    """The card that the recipe names."""
+    return next((it for it in cards() if it.name == facts.hardware.name), None)
+
+
+def row_tokens(facts: Facts, plan: Plan) -> float:
+    """Mean tokens of a row that is trained on.
+
+    Documents of pre-training are split into rows, so that none of their tokens is left out.
+    """
+    train, limit = facts.data.train, plan.max_length
+    if plan.stage == "pretrain":
+        totals = list(train.total)
+    else:
+        totals = [min(it, limit) for it in train.total if it <= limit or not train.exact]
+    return sum(totals) / max(1, plan.train_rows)
+
+
+def kept(plan: Plan) -> int:
+    """Checkpoints on the disk at once."""
+    saves = max(1, plan.max_steps // max(1, plan.save_steps))
+    return min(saves, plan.save_total_limit)
