@@ -55,6 +55,9 @@ class Version(NamedTuple):
 PLUGIN = resources.PACKAGE / "backends" / "plugin" / "ftc_axolotl.py"
 # Runs inside LLaMA-Factory's interpreter before a training with tokens of ftc's own.
 TOKENIZED = PLUGIN.with_name("ftc_tokenized.py")
+# Lie in every run folder: the measure of memory, and what starts LLaMA-Factory with it.
+PEAK = PLUGIN.with_name("ftc_peak.py")
+LAUNCHER = PLUGIN.with_name("ftc_llamafactory.py")
 TORCH_CUDA = "torch-2.13.0-cuda.txt"
 
 VERSIONS: tuple[Version, ...] = (

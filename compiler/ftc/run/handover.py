@@ -14,8 +14,20 @@ from typing import Any
 
 import ftc
 from ftc.errors import FtcError
-from ftc.run import environments, failures, folders, launch, process, progress, record, results
+from ftc.run import (
+    environments,
+    failures,
+    folders,
+    launch,
+    peak,
+    process,
+    progress,
+    record,
+    results,
+)
+from ftc.run.driver import Driver
 from ftc.run.environments import Environment
+from ftc.run.meter import Meter
 from ftc.run.progress import Event
 from ftc.run.record import Process, Record
 
@@ -161,6 +173,7 @@ def _attempt(ready: Record, job: _Job, on_event: OnEvent) -> Record:
     """One start of the backend, watched to its end; the record is closed however it ends."""
     folder, log = ready.folder, ready.folder / progress.LOG
     config = launch.write_config(folder, job.backend, ready.parent)
+    launch.write_measure(folder, job.backend)
     command = launch.command(job.backend, job.environment.python, config, job.plan)
     going = record.write(replace(ready, command=command, attempts=ready.attempts + 1))
     with log.open("a", encoding="utf-8") as file:
@@ -175,7 +188,7 @@ def _attempt(ready: Record, job: _Job, on_event: OnEvent) -> Record:
     start = time.monotonic()
     on_event(Event("stage", total_steps=going.max_steps, text=f"starting {job.backend}"))
     try:
-        status = _watched(going, job.variables, tick)
+        status = _watched(going, job, tick)
     except BaseException as error:
         seconds = time.monotonic() - start
         if not isinstance(error, KeyboardInterrupt):
@@ -187,17 +200,31 @@ def _attempt(ready: Record, job: _Job, on_event: OnEvent) -> Record:
     return _judged(record.read(folder), status, offset, time.monotonic() - start)
 
 
-def _watched(going: Record, variables: Mapping[str, str], tick: Callable[[], None]) -> int:
-    """Starts the backend and waits for its exit status; nothing of it lives on after this."""
-    child = process.start(going.command, going.folder, variables, going.folder / progress.LOG)
+def _watched(going: Record, job: _Job, tick: Callable[[], None]) -> int:
+    """Starts the backend and waits for its exit status; nothing of it lives on after this.
+
+    The record on disk gets the peak of memory that was seen meanwhile.
+    """
+    driver = Driver(job.variables) if job.plan["device"] == "gpu" else None
+    if driver is not None:
+        driver.begin()
+    child = process.start(going.command, going.folder, job.variables, going.folder / progress.LOG)
+    meter = Meter(child.pid, going.folder, driver)
+
+    def look() -> None:
+        tick()
+        meter.look()
+
+    started = replace(going, tool=Process(child.pid, process.born(child.pid)))
     try:
-        record.write(replace(going, tool=Process(child.pid, process.born(child.pid))))
-        return process.watch(child, tick)
+        record.write(started)
+        return process.watch(child, look)
     except BaseException:
         process.stop(child, going.folder)
         raise
     finally:
         process.sweep(child.pid, going.folder)
+        record.write(replace(started, peak=peak.merged(going.peak, meter.seen())))
 
 
 def _judged(going: Record, status: int, offset: int, seconds: float) -> Record:
@@ -236,6 +263,7 @@ def _told(now: Record) -> Record:
         first_loss=seen.first_loss,
         last_loss=seen.last_loss,
         eval_loss=seen.eval_loss,
+        peak=peak.merged(now.peak, peak.told(now.folder)),
         output=results.OUTPUT if whole else "",
         kind=left.kind if whole else "",
     )

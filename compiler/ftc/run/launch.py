@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftc.backends.versions import TOKENIZED
+from ftc.backends.versions import LAUNCHER, PEAK, TOKENIZED
 from ftc.errors import FtcError
-from ftc.run import environments
+from ftc.run import environments, peak
 from ftc.run.environments import Environment
 from ftc.run.progress import METRICS
 
@@ -20,6 +21,7 @@ REBUILD = "remove the build folder, and build again"
 CONFIGS: dict[str, str] = {"axolotl": "axolotl.yaml", "llamafactory": "llamafactory.json"}
 _QUIET = {
     "FTC_METRICS": METRICS["axolotl"],
+    "FTC_PEAK": peak.FOLDER,
     "NO_COLOR": "1",
     "TERM": "dumb",
     "PYTHONUNBUFFERED": "1",
@@ -61,6 +63,21 @@ def write_config(folder: Path, backend: str, parent: str) -> str:
     return target.name
 
 
+def write_measure(folder: Path, backend: str) -> None:
+    """Lays the measure of memory into the run folder, and for LLaMA-Factory what starts it.
+
+    Raises FtcError when the folder cannot be written.
+    """
+    for source in (PEAK, *((LAUNCHER,) if backend == "llamafactory" else ())):
+        try:
+            shutil.copyfile(source, folder / source.name)
+        except OSError as error:
+            raise FtcError(
+                f"{folder / source.name}: cannot be written: {error.strerror}",
+                hint="make room, or choose another place for runs",
+            ) from error
+
+
 def _with_line(text: str, key: str, value: str) -> str:
     """YAML with one top-level key set, everything else and all comments as they were."""
     kept = re.sub(rf"(?m)^{key}\s*:.*\n?", "", text)
@@ -86,7 +103,8 @@ def command(backend: str, python: Path, config: str, plan: Mapping[str, Any]) ->
     """What is executed, with the run folder as working directory: only relative names in it.
 
     One process is started plainly: `accelerate launch`, Axolotl's usual way, would take settings
-    from a file in the user's home. DeepSpeed and several cards need torchrun.
+    from a file in the user's home. DeepSpeed and several cards need torchrun. LLaMA-Factory is
+    started by a file that `write_measure` lays there, and that does what its own command does.
     """
     if backend == "llamafactory":
         if distributed(plan) and re.search(r"\s", str(python)):
@@ -94,7 +112,7 @@ def command(backend: str, python: Path, config: str, plan: Mapping[str, Any]) ->
                 f"{python}: LLaMA-Factory cannot start torchrun from a path with a space",
                 hint="set FTC_CACHE to a folder without spaces and install the environment there",
             )
-        train = (str(python), "-m", "llamafactory.cli", "train", config)
+        train = (str(python), LAUNCHER.name, "train", config)
         return (str(python), TOKENIZED.name, *train) if plan.get("tokens") == "exact" else train
     axolotl = (str(python), "-m", "axolotl.cli.main", "train", config, "--launcher")
     if not distributed(plan):

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftc.errors import FtcError
+from ftc.run import peak
+from ftc.run.peak import Peak
 
 NAME = "run.json"
 State = Literal["running", "finished", "failed", "interrupted", "lost"]
@@ -55,6 +57,7 @@ class Record:
     kind: Literal["adapter", "model", ""] = ""
     parent: str = ""  # checkpoint that the last attempt went on from; "" for step 0
     reason: str = ""  # why it failed, one line
+    peak: Peak = field(default_factory=Peak)  # measured memory; empty in records of older ftc
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for run.json and `--format json`, without the folder."""
@@ -69,6 +72,8 @@ class Record:
             lines.append(f"loss {self.first_loss:.4f} -> {self.last_loss:.4f}")
         if self.eval_loss is not None:
             lines.append(f"evaluation loss {self.eval_loss:.4f}")
+        if memory := self.peak.line():
+            lines.append(memory)
         if self.reason:
             lines.append(self.reason)
         if self.output:
@@ -106,6 +111,7 @@ def read(folder: Path) -> Record:
         known = {part.name for part in fields(Record)}
         values = {name: value for name, value in raw.items() if name in known}
         values |= {name: Process(**values[name]) for name in ("ftc", "tool") if name in values}
+        values |= {"peak": peak.read(values["peak"])} if "peak" in values else {}
         return Record(folder=folder, **values | {"command": tuple(values.get("command", ()))})
     except FileNotFoundError as error:
         raise FtcError(f"{folder}: is not a run folder, it has no {NAME}") from error

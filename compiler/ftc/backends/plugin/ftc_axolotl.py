@@ -5,6 +5,7 @@ Runs inside Axolotl's interpreter (0.19.0 and 0.21.0) and imports nothing of ftc
 
 FTC_DEVICE=cpu    trains on the CPU even where the config says bf16
 FTC_METRICS=PATH  where the metrics go, one JSON object a line (default metrics.jsonl)
+FTC_PEAK=FOLDER   where the peaks of memory go, if `ftc_peak.py` lies beside the config
 """
 
 import json
@@ -26,6 +27,18 @@ class FtcPlugin(BasePlugin):  # type: ignore[misc]
         """Seeds before the adapter is made: Axolotl makes LoRA's A before anything is seeded."""
         if cfg.seed is not None:
             set_seed(cfg.seed)
+        if measure := _measure():
+            measure.begun()
+
+    def post_model_build(self, cfg: Any, model: Any) -> None:
+        """Axolotl logs the memory of loading next, and sets the counters back."""
+        if measure := _measure():
+            measure.take("load")
+
+    def post_model_load(self, cfg: Any, model: Any) -> None:
+        """The adapter is in place."""
+        if measure := _measure():
+            measure.take("load")
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
         """Training arguments that no config key reaches.
@@ -38,8 +51,22 @@ class FtcPlugin(BasePlugin):  # type: ignore[misc]
         return arguments
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[Any]:
-        """The callback that writes metrics."""
-        return [Metrics(Path(os.environ.get("FTC_METRICS") or "metrics.jsonl").absolute())]
+        """The callbacks that write metrics and peaks."""
+        metrics = Metrics(Path(os.environ.get("FTC_METRICS") or "metrics.jsonl").absolute())
+        measure = _measure()
+        return [metrics, measure] if measure else [metrics]
+
+
+def _measure() -> Any:
+    """ftc's measure of memory; None for a build that is started without `ftc run`."""
+    if not os.environ.get("FTC_PEAK"):
+        return None
+    try:
+        # Not above: it lies in a run folder only.
+        from ftc_peak import peak  # type: ignore[import-not-found]  # noqa: PLC0415
+    except ImportError:
+        return None
+    return peak()
 
 
 class Metrics(TrainerCallback):  # type: ignore[misc]
