@@ -52,7 +52,7 @@ def wanted(sheet: Sheet) -> int:
     value = sheet.table_says("max_length", _at_least(needed(sheet))).value
     shape = sheet.facts.model.shape
     length = int(value) if value is not None else needed(sheet)
-    return min(length, shape.max_positions) if shape else length
+    return min(length, shape.max_positions) if shape and shape.max_positions else length
 
 
 def _origin(sheet: Sheet) -> Any:
