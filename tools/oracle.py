@@ -1,0 +1,180 @@
+"""Holds the memory formula against traces of the real modules; `--write` puts the table in docs.
+
+`python tools/oracle.py` prints the table from the stored measurements (tests/oracle/measured.json),
+`-v` every case (`--held-out` too); `--explain CASE [evaluation]` what is alive at a case's peak;
+`--measure` runs the oracle in the backends' environments first (minutes).
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "compiler"))
+
+from ftc.facts import architecture  # noqa: E402 - found by the line above
+from ftc.memory.formula import Job, Shape, estimate  # noqa: E402
+from ftc.memory.job import GIB  # noqa: E402
+from ftc.memory.phases import phases  # noqa: E402
+from ftc.run import environments, layout  # noqa: E402
+
+FOLDER = ROOT / "tests" / "oracle"
+STORED = FOLDER / "measured.json"
+PAGE = ROOT / "docs" / "memory.md"
+START, END = "<!-- made by tools/oracle.py -->", "<!-- end of the oracle's table -->"
+TOOLS = {"llamafactory": "0.9.5", "axolotl": "0.21.0"}
+
+
+class Case(NamedTuple):
+    """A slice of a model and a job; `tools` are the backends in whose environment it is run."""
+
+    name: str
+    family: str
+    config: dict[str, Any]
+    shape: Shape
+    job: Job
+    tools: tuple[str, ...]
+    held_out: bool
+
+
+class Row(NamedTuple):
+    """What the formula says beside what the oracle measured, in GiB."""
+
+    case: Case
+    tool: str
+    phase: str
+    at: str
+    measured: float
+    predicted: float
+
+    @property
+    def error(self) -> float:
+        """Share by which the formula is above (+) or below (-) the oracle."""
+        return self.predicted / self.measured - 1
+
+
+def cases() -> list[Case]:
+    """Every case of the file."""
+    data = tomllib.loads((FOLDER / "cases.toml").read_text("utf-8"))
+    return [_case(row, data["models"][row["model"]], data["defaults"]) for row in data["case"]]
+
+
+def _case(row: dict[str, Any], model: dict[str, Any], defaults: dict[str, Any]) -> Case:
+    config = model | {"num_hidden_layers": row.get("layers", defaults["layers"])}
+    config["vocab_size"] = row.get("vocab", config["vocab_size"])
+    if config.get("pad_token_id", 0) >= config["vocab_size"]:
+        config["pad_token_id"] = 0
+    job = defaults["job"] | row.get("job", {})
+    job = {key: tuple(value) if isinstance(value, list) else value for key, value in job.items()}
+    tools = (row["tool"],) if "tool" in row else tuple(TOOLS)[: 2 if row.get("both") else 1]
+    name = f"{row['model']} {row['name']}"
+    return Case(
+        name=name,
+        family=config["model_type"],
+        config=config,
+        shape=architecture.shape(config, name),
+        job=Job(**job),
+        tools=tools,
+        held_out=row.get("held_out", False),
+    )
+
+
+def measure(tool: str, chosen: Iterable[Case], *words: str) -> dict[str, Any]:
+    """Run the oracle in a backend's environment: an answer for each case."""
+    found = environments.require(tool, TOOLS[tool])
+    asked = [{"name": c.name, "config": c.config, "job": asdict(c.job)} for c in chosen]
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "cases.json"), Path(folder, "answers.json")
+        source.write_text(json.dumps(asked), "utf-8")
+        own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        command = [str(found.python), str(FOLDER / "main.py"), str(source), str(target), *words]
+        subprocess.run(command, env=layout.variables(found, offline=True) | own, check=True)
+        answers: dict[str, Any] = json.loads(target.read_text("utf-8"))
+        return answers
+
+
+def rows(stored: dict[str, dict[str, Any]]) -> list[Row]:
+    """Formula beside oracle, a row for each training step and each evaluation step."""
+    made = []
+    for case in cases():
+        for tool in case.tools:
+            answer = stored.get(tool, {}).get(case.name)
+            if answer is None or "error" in answer:
+                continue
+            said = estimate(case.shape, case.job).allocated
+            made.append(Row(case, tool, "train", answer["at"], answer["train"] / GIB, said))
+            if case.job.eval_batch:
+                found = answer["evaluation"] / GIB
+                said = phases(case.shape, case.job)[1].allocated
+                made.append(Row(case, tool, "evaluation", "evaluation", found, said))
+    return made
+
+
+def table(made: list[Row]) -> str:
+    """Markdown: cases, median, 90th percentile and worst absolute error, by family."""
+    tuned = [row for row in made if not row.case.held_out]
+    groups = {family: [] for family in sorted({row.case.family for row in made})}
+    for row in made:
+        groups[row.case.family].append(row)
+    groups["**held out**"] = [row for row in made if row.case.held_out]
+    groups["**looked at**"] = tuned
+    groups["**all**"] = made
+    head = ["| family | cases | median error | 90 % within | worst |", "|---|---|---|---|---|"]
+    return "\n".join(head + [_line(name, group) for name, group in groups.items()])
+
+
+def _line(name: str, group: list[Row]) -> str:
+    sizes = sorted(abs(row.error) for row in group)
+    ninety = sizes[min(len(sizes) - 1, round(0.9 * (len(sizes) - 1)))]
+    return (
+        f"| {name} | {len(sizes)} | {statistics.median(sizes):.2%} | {ninety:.2%} "
+        f"| {sizes[-1]:.2%} |"
+    )
+
+
+def page(text: str, block: str) -> str:
+    """The documentation page with the table between its two marks replaced."""
+    before, rest = text.split(START, 1)
+    return f"{before}{START}\n\n{block}\n\n{END}{rest.split(END, 1)[1]}"
+
+
+def main() -> None:
+    """Print the table, measure anew, or write the page."""
+    words = sys.argv[1:]
+    if "--explain" in words:
+        name, *phase = words[words.index("--explain") + 1 :]
+        case = next(case for case in cases() if case.name == name)
+        measure(case.tools[0], [case], name, *phase)
+        return
+    if "--measure" in words:
+        stored = {tool: measure(tool, [c for c in cases() if tool in c.tools]) for tool in TOOLS}
+        STORED.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+    stored = json.loads(STORED.read_text("utf-8"))
+    for tool, answers in stored.items():
+        for name, answer in answers.items():
+            if "error" in answer:
+                print(f"{tool} {name}: {answer['error']}")
+    made = rows(stored)
+    if "-v" in words:
+        shown = [row for row in made if "--held-out" in words or not row.case.held_out]
+        for row in sorted(shown, key=lambda row: abs(row.error)):
+            mark = "*" if row.case.held_out else " "
+            sizes = f"{row.measured:7.3f} {row.predicted:7.3f}"
+            print(f"{row.error:+7.2%}{mark} {sizes} {row.at:10} {row.tool[:3]} {row.case.name}")
+    if "--write" in words:
+        PAGE.write_text(page(PAGE.read_text("utf-8"), table(made)), "utf-8")
+    else:
+        print(table(made))
+
+
+if __name__ == "__main__":
+    main()
