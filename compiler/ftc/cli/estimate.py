@@ -86,12 +86,16 @@ def _rows(observed: Path | None) -> tuple[Row, ...]:
     """Published runs and the team's own."""
     from pathlib import Path
 
+    from ftc.errors import FtcError
     from ftc.memory.measured import read, shipped
 
     own = Path(OBSERVED) if observed is None else observed
-    if observed is None and not own.is_file():
-        return shipped()
-    return (*read(own), *shipped())
+    if own.is_file():
+        return (*read(own), *shipped())
+    if observed is not None:
+        hint = "ftc estimate --observe RUN --observed FILE makes one"
+        raise FtcError(f"{own}: no such file", hint=hint)
+    return shipped()
 
 
 def _observe(run: Path, observed: Path | None, form: str) -> int:

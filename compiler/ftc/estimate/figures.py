@@ -9,11 +9,11 @@ from ftc.build import Compiled, findings, native
 from ftc.errors import FtcError
 from ftc.estimate.report import Choice, Remedy, Report, Tool
 from ftc.estimate.verdict import judged
-from ftc.facts import architecture
 from ftc.facts.records import Facts
 from ftc.memory.cards import Card, cards
 from ftc.memory.confidence import judge
 from ftc.memory.disk import disk
+from ftc.memory.formula import estimate
 from ftc.memory.measured import Row
 from ftc.memory.modules import parameters
 from ftc.memory.nearest import nearest
@@ -41,7 +41,8 @@ def report(compiled: Compiled, rows: Sequence[Row] = ()) -> Report:
             hint="give a local folder with its config.json, or let ftc go online",
         )
     tools = tuple(
-        _tool(compiled, shape, backend, version, rows) for backend, version in facts.backends
+        _tool(compiled, shape, backend, version, rows)
+        for backend, version in dict.fromkeys(facts.backends)
     )
     fits = all(tool.verdict != "does not fit" for tool in tools)
     return Report(
@@ -74,7 +75,7 @@ def _tool(
     config, _ = native(compiled, backend, version)
     job = backend_job(plan, backend, version, config)
     found = phases(shape, job)
-    confidence = judge(shape, job, shape.model_type in architecture.known())
+    confidence = judge(shape, job, shape.known)
     return Tool(
         backend=backend,
         version=version,
@@ -91,8 +92,14 @@ def _tool(
             row_tokens=row_tokens(facts, plan),
         ),
         disk=disk(shape, job, kept=kept(plan)),
-        notes=(),
+        notes=(*_guesses(shape), *estimate(shape, job).notes),
     )
+
+
+def _guesses(shape: Shape) -> tuple[str, ...]:
+    if shape.known:
+        return ()
+    return (f"guesses, taken as Llama's: {', '.join(shape.guessed)}",)
 
 
 def _most(found: Sequence[Phase]) -> float:

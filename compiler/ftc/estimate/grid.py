@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ftc.estimate.report import Report, Tool, Verdict
-from ftc.estimate.verdict import judged
+from ftc.estimate.report import Report, Tool
+from ftc.estimate.verdict import Verdict, judged
 from ftc.memory.formula import estimate
 from ftc.memory.job import Job
 
@@ -40,8 +40,12 @@ class Grid:
 def grid(report: Report, tool: Tool) -> Grid:
     """The cells around the plan; lengths that the model does not know are left out."""
     job = tool.job
-    limit = max(job.max_length, report.shape.max_positions)
-    lengths = tuple(it for it in _doubled(job.max_length, SHORTEST) if it <= limit)
+    known = report.shape.max_positions
+    lengths = tuple(
+        it
+        for it in _doubled(job.max_length, SHORTEST)
+        if it <= max(job.max_length, known) or not known
+    )
     batches = _doubled(job.micro_batch, 1)
     return Grid(
         lengths,

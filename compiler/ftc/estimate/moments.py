@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+from ftc.memory.job import Job
 from ftc.memory.phases import Phase
 
-TRAIN: dict[str, tuple[str, str]] = {
-    "loss": (
-        "the logits and their gradients, when backward starts",
-        "training.liger_kernel, fewer tokens a pass (micro_batch, max_length)",
-    ),
-    "block": (
-        "backward of one block, on top of what all blocks keep",
-        "fewer tokens a pass (micro_batch, max_length), gradient_checkpointing",
-    ),
-    "end of backward": (
-        "the gradients of all weights at once",
-        "a LoRA method, zero_stage on several cards",
-    ),
-    "optimizer step": (
-        "gradients and optimizer at once",
-        "an 8-bit optimizer, a smaller rank, zero_stage on several cards",
-    ),
+TRAIN: dict[str, str] = {
+    "loss": "the logits and their gradients, when backward starts",
+    "block": "backward of one block, on top of what all blocks keep",
+    "end of backward": "the gradients of all weights at once",
+    "optimizer step": "gradients and optimizer at once",
 }
-EVALUATION: dict[str, tuple[str, str]] = {
-    "loss": ("the logits of an evaluation pass, in fp32", "a smaller eval_batch"),
-    "block": ("one block of the forward pass", "a smaller eval_batch"),
-    "no evaluation": ("what stays between two steps; nothing is evaluated", ""),
+EVALUATION: dict[str, str] = {
+    "loss": "the logits of an evaluation pass, in fp32",
+    "block": "one block of the forward pass",
+    "no evaluation": "what stays between two steps; nothing is evaluated",
 }
-LOAD = "a smaller model, or fewer bits (method, lora.bits)"
 
 
 def meaning(phase: Phase) -> str:
     """The fullest moment of a phase in words."""
     table = {"train step": TRAIN, "evaluation step": EVALUATION}.get(phase.name, {})
-    return table.get(phase.peak_at, (phase.peak_at, ""))[0]
+    return table.get(phase.peak_at, phase.peak_at)
 
 
-def remedy(phase: Phase) -> str:
-    """What makes that moment smaller, "" when nothing does."""
-    if phase.name == "load":
-        return LOAD
-    table = TRAIN if phase.name == "train step" else EVALUATION
-    return table.get(phase.peak_at, ("", ""))[1]
+def remedies(phase: Phase, job: Job) -> tuple[str, ...]:
+    """Settings that make that moment smaller and are not used up, the gentlest first."""
+    several = job.gpus > 1 and job.zero_stage < 3 and not job.base_bits
+    open_to: dict[str, bool] = {
+        "eval_batch": job.eval_batch > 1 and phase.name == "evaluation step",
+        "micro_batch": job.micro_batch > 1 and phase.name == "train step",
+        "liger_kernel": phase.peak_at == "loss" and _fusible(phase, job),
+        "gradient_checkpointing": phase.peak_at == "block" and not job.gradient_checkpointing,
+        "zero_stage": several and (job.full or phase.peak_at in ("end of backward", "load")),
+        "an 8-bit optimizer": "8bit" not in job.optimizer and phase.peak_at == "optimizer step",
+        "max_length": phase.peak_at in ("loss", "block"),
+        "method": phase.peak_at not in ("loss", "no evaluation") and job.method != "qlora",
+        "a smaller model": phase.name == "load",
+    }
+    return tuple(name for name, open_ in open_to.items() if open_)
+
+
+def _fusible(phase: Phase, job: Job) -> bool:
+    return phase.name == "train step" and job.loss == "stock" and not job.preference

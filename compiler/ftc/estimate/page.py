@@ -8,11 +8,14 @@ from typing import Any
 from ftc.estimate import plot
 from ftc.estimate.bars import LETTERS
 from ftc.estimate.grid import Grid, grid
-from ftc.estimate.moments import meaning, remedy
-from ftc.estimate.report import FIGURES, Report, Tool
+from ftc.estimate.moments import meaning, remedies
+from ftc.estimate.report import Report, Tool
+from ftc.estimate.verdict import UNCERTAIN
 from ftc.estimate.words import (
+    LEAST,
     between,
     disk_line,
+    figure_labels,
     gib,
     headline,
     model_line,
@@ -26,7 +29,6 @@ from ftc.render import render
 from ftc.views import value
 
 TEMPLATE = "report/estimate.html.j2"
-LABELS = dict(zip(FIGURES, ("allocated", "reserved", "driver shows", "needed to fit"), strict=True))
 
 
 def page(report: Report) -> str:
@@ -63,13 +65,13 @@ def _tool(report: Report, tool: Tool) -> dict[str, Any]:
         "needs": f"{gib(full.needed)} GiB ({between(*tool.span(full.needed))})"
         + (f" of {gib(budget)}" if budget is not None else ""),
         "fullest": f"{full.name}: {meaning(full)}",
-        "remedy": remedy(full) if tool.verdict in ("may not fit", "does not fit") else "",
+        "remedy": ", ".join(remedies(full, tool.job)) if tool.verdict in UNCERTAIN else "",
         "confidence": tool.confidence,
         "phases": [phase.name for phase in tool.phases],
         "parts": _parts(tool),
         "figures": [
             (label, [_figure(tool, getattr(phase, name)) for phase in tool.phases])
-            for name, label in LABELS.items()
+            for name, label in figure_labels(tool).items()
         ],
         "near": [near_cells(near) for near in tool.near],
         "facts": [
@@ -87,7 +89,7 @@ def _parts(tool: Tool) -> list[tuple[str, str, list[str]]]:
     rows = []
     for part in sorted(PARTS, key=list(LETTERS).index):
         sizes = [phase.parts.get(part, 0.0) for phase in tool.phases]
-        if any(sizes):
+        if max(sizes) >= LEAST:
             rows.append((part, plot.COLOURS[part], [gib(it) if it else "" for it in sizes]))
     return rows
 

@@ -41,7 +41,7 @@ GROUND = {
     "not judged": "#c9d3df",
 }
 BUDGET = "#d1242f"
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # Matplotlib types the keys by a list that differs between its versions
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "svg.fonttype": "path",
@@ -61,7 +61,7 @@ def whole(report: Report, form: str) -> bytes:
     """Both figures below one another, as SVG or PNG. The same report gives the same bytes."""
     tall, low = _bars_height(report), 4.6
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDE, tall + low), layout="constrained")
+        figure: Any = Figure(figsize=(WIDE, tall + low), layout="constrained")
         upper, lower = figure.subfigures(2, 1, height_ratios=(tall, low))
         _bars(upper, report)
         _grids(lower, report)
@@ -80,12 +80,12 @@ def grids(report: Report) -> str:
 
 def _alone(report: Report, draw: Any, height: float) -> str:
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDE, height), layout="constrained")
+        figure: Any = Figure(figsize=(WIDE, height), layout="constrained")
         draw(figure, report)
         return _saved(figure, "svg", transparent=True).decode("utf-8")
 
 
-def _saved(figure: Figure, form: str, *, transparent: bool) -> bytes:
+def _saved(figure: Any, form: str, *, transparent: bool) -> bytes:
     FigureCanvasAgg(figure)
     stream = io.BytesIO()
     about = {"Date": None, "Creator": "ftc"} if form == "svg" else {"Software": "ftc"}

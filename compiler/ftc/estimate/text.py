@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ftc.estimate.bars import LETTERS, cells
-from ftc.estimate.moments import meaning, remedy
+from ftc.estimate.bars import LETTERS, MARK, cells
+from ftc.estimate.moments import meaning, remedies
 from ftc.estimate.report import Report, Tool
+from ftc.estimate.verdict import UNCERTAIN
 from ftc.estimate.words import (
+    LEAST,
     between,
     count,
     disk_line,
+    figure_labels,
     gib,
     headline,
     model_line,
@@ -107,8 +110,8 @@ def _tool(report: Report, alike: list[Tool]) -> Iterator[Line]:
     of = f" of {gib(budget)}" if budget is not None else ""
     yield from _wrapped(f"needs {gib(full.needed)} GiB ({between(low, high)}){of}", "  ")
     yield from _wrapped(f"fullest at the {full.name}: {meaning(full)}", "  ")
-    if tool.verdict in ("may not fit", "does not fit") and remedy(full):
-        yield from _wrapped(f"smaller with: {remedy(full)}", "  ")
+    if tool.verdict in UNCERTAIN and (open_to := remedies(full, tool.job)):
+        yield from _wrapped(f"what makes it smaller: {', '.join(open_to)}", "  ")
     yield []
     yield from _bars(report, tool)
     yield []
@@ -138,7 +141,7 @@ def _bars(report: Report, tool: Tool) -> Iterator[Line]:
         bar = [(text, part) for part, text in cells(phase.parts, scale, width, budget)]
         yield [(f"  {phase.name:<{LABEL}}", ""), *bar]
     said = f"0 to {gib(scale)} GiB"
-    said += f", {'|'} the budget of {gib(budget)}" if budget is not None else ""
+    said += f", {MARK} the budget of {gib(budget)}" if budget is not None else ""
     yield [(f"  {'':<{LABEL}}{said}", "faint")]
 
 
@@ -147,20 +150,14 @@ def _table(tool: Tool) -> Iterator[Line]:
     yield [(f"  {'GiB':<{LABEL}}" + "".join(f"{name:>{COLUMN}}" for name in names), "faint")]
     for part in PARTS:
         sizes = [phase.parts.get(part, 0.0) for phase in tool.phases]
-        if any(sizes):
+        if max(sizes) >= LEAST:
             row = "".join(f"{gib(size) if size else '-':>{COLUMN}}" for size in sizes)
             yield [("  ", ""), (LETTERS[part], part), (f" {part:<{LABEL - 2}}{row}", "")]
     yield from _figures(tool, tool.phases)
 
 
 def _figures(tool: Tool, found: Iterable[Phase]) -> Iterator[Line]:
-    named = {
-        "allocated": "allocated",
-        "reserved": "reserved",
-        "device": "driver shows",
-        "needed": "needed to fit",
-    }
-    for key, label in named.items():
+    for key, label in figure_labels(tool).items():
         row = ""
         for phase in found:
             size = getattr(phase, key)

@@ -8,6 +8,7 @@ from ftc.memory.confidence import Confidence
 
 Verdict = Literal["fits", "may not fit", "does not fit", "not judged"]
 VERDICTS: tuple[Verdict, ...] = ("not judged", "fits", "may not fit", "does not fit")
+UNCERTAIN: tuple[Verdict, ...] = ("may not fit", "does not fit")
 UNSURE = 0.9  # share of the budget that an estimate of low confidence may fill and still fit
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftc.estimate.report import Report, Tool
+from ftc.estimate.report import FIGURES, Report, Tool
 from ftc.memory.disk import Disk
 from ftc.memory.nearest import Near
 from ftc.memory.speed import Timing
+
+LEAST = 0.005  # GiB: smaller parts are not listed, since they would read 0.00
+
+
+def figure_labels(tool: Tool) -> dict[str, str]:
+    """The figures of a phase, in words."""
+    names = ("allocated", "reserved", "driver shows", "needed to fit")
+    if tool.job.device == "cpu":
+        names = ("allocated", "reserved", "process holds", "needed")
+    return dict(zip(FIGURES, names, strict=True))
 
 
 def gib(size: float) -> str:
@@ -44,7 +54,7 @@ def model_line(report: Report) -> str:
 def run_line(report: Report) -> str:
     """What is trained, and how much of it at once."""
     plan = report.plan
-    method = plan.method
+    method = str(plan.method)
     if plan.method == "qlora":
         method = f"{plan.method} of {plan.quant_bits} bits"
     if plan.lora_rank:
@@ -59,7 +69,7 @@ def run_line(report: Report) -> str:
         )
         if applies
     ]
-    rows = count(plan.micro_batch, "row")
+    rows = count(plan.micro_batch, "pair" if plan.stage in ("dpo", "orpo") else "row")
     passes = count(plan.gradient_accumulation, "pass").replace("passs", "passes")
     return (
         f"{plan.stage}, {method}; {rows} of {plan.max_length:,} tokens a pass, {passes} a step; "
@@ -72,10 +82,11 @@ def headline(report: Report) -> str:
     hardware = report.hardware
     if hardware.device == "cpu":
         return "on the CPU: figures are main memory, and there is no budget to judge them by"
-    cards = f"{hardware.gpus} x {hardware.name or 'a card that is not named'}"
+    cards = f"{hardware.gpus} x {hardware.name or 'a card without a name'}"
     if hardware.vram_gb is None:
-        return f"{cards}; no budget, so no verdict: give --gpu NAME or --vram GIB"
-    return f"{cards}, a budget of {gib(hardware.vram_gb)} GiB a card"
+        return "no card and no budget, so no verdict: give --gpu NAME or --vram GIB"
+    source = hardware.source.removeprefix("recipe: ")
+    return f"{cards}, a budget of {gib(hardware.vram_gb)} GiB a card ({source})"
 
 
 def near_cells(near: Near) -> tuple[str, str, str, str, str]:
@@ -109,8 +120,12 @@ def spell(least: float, most: float) -> str:
     """A range of hours in the unit that suits it."""
     for each, unit in ((24.0, "days"), (1.0, "hours"), (1 / 60, "minutes")):
         if most >= 2 * each:
-            return f"{least / each:.2g} to {most / each:.2g} {unit}"
-    return f"{least * 3600:.2g} to {most * 3600:.2g} seconds"
+            return f"{_few(least / each)} to {_few(most / each)} {unit}"
+    return f"{_few(least * 3600)} to {_few(most * 3600)} seconds"
+
+
+def _few(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def price_line(report: Report, tool: Tool) -> Iterator[tuple[str, str]]:
