@@ -24,10 +24,21 @@ def norms_saved(shape: Shape, job: Job) -> int:
     return saved
 
 
+def plain_attention(shape: Shape, job: Job) -> bool:
+    """Whether SDPA falls back to its plain kernel: fp32 queries, which FlashAttention does not
+    take, with fewer key-value heads and no mask, which the memory-efficient kernel does not take.
+    Source: transformers 5.6 sdpa_attention.py, `use_gqa_in_sdpa`; torch sdp_utils.cpp."""
+    grouped = shape.kv_heads < shape.heads and not job.padding
+    return job.attention == "sdpa" and grouped and job.matmul_width == 4 and job.device == "gpu"
+
+
 def attention_saved(shape: Shape, job: Job) -> int:
     """q, k, v, output and the fp32 log-sum-exp per head. SDPA with a mask repeats keys and values
-    to all heads; eager keeps the fp32 softmax and its bf16 copy, 6 heads x length per token."""
+    to all heads; eager keeps the fp32 softmax and its bf16 copy, 6 heads x length per token;
+    SDPA's plain kernel keeps q, repeated k and v, the output and the softmax (traced on a CPU)."""
     queries, keys = query_width(shape), key_width(shape)
+    if plain_attention(shape, job):
+        return 4 * 4 * queries + 4 * shape.heads * job.max_length
     saved = job.matmul_width * (2 * queries + 2 * keys) + 4 * shape.heads
     if job.attention == "sdpa" and job.padding:
         saved += 2 * job.matmul_width * (queries - keys)
@@ -143,6 +154,8 @@ def block_scratch(shape: Shape, job: Job) -> int:
         scratch += (8 if cast else 4) * width
     if job.attention == "eager":
         scratch += 2 * shape.heads * job.max_length
+    elif plain_attention(shape, job):
+        scratch += 4 * shape.heads * job.max_length
     return scratch
 
 

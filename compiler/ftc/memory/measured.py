@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from ftc import kept
 from ftc.diagnostics import nearest
@@ -155,11 +155,11 @@ def _row(line: dict[str, str | None]) -> Row:
         name=cells["model"],
         shape=_shape(cells["model"], cells.get("shape", "")),
         job=Job(**{name: _value(name, cells[name]) for name in _settings() if cells.get(name)}),
-        metric=metric,
+        metric=cast(Metric, metric),
         gib=gib,
         source=cells.get("source", ""),
         group=cells.get("group", ""),
-        setting=setting,
+        setting=cast(Setting, setting),
         reading=cells.get("reading", ""),
         held_out=cells.get("held_out") == "yes",
     )

@@ -130,8 +130,9 @@ def slack_bytes(dynamic: float) -> float:
 
 def idle_bytes(shape: Shape, job: Job) -> float:
     """Reserved but idle blocks, given back under pressure: 1.2 to 8.5 V T were seen, and 1.3 to
-    2.0 times the loss term more when rows are not packed, so that lengths vary."""
-    if not logits_made(job):
+    2.0 times the loss term more when rows are not packed, so that lengths vary. Outputs that the
+    loop holds are the very blocks that idle otherwise: none then."""
+    if not logits_made(job) or job.loss == "held":
         return 0
     constant = IDLE_PER_LOGIT * shape.vocab * job.tokens
     if job.packing or not job.padding:
