@@ -18,10 +18,11 @@ from ftc.run.record import Record
 _ROWS = ".jsonl"  # large, and no backend writes to it: hard-linked, not copied
 
 
-def hashes(build: Path) -> dict[str, str]:
-    """SHA-256 of every file below `build`, by its relative name."""
+def hashes(build: Path, names: Iterable[str] = ()) -> dict[str, str]:
+    """SHA-256 of every file below `build`, or of those called `names`, by its relative name."""
     found = {}
-    for path in sorted(path for path in build.rglob("*") if path.is_file()):
+    chosen = [build / name for name in names] or build.rglob("*")
+    for path in sorted(path for path in chosen if path.is_file()):
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         found[path.relative_to(build).as_posix()] = digest
