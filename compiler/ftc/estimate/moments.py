@@ -35,7 +35,7 @@ def remedies(phase: Phase, job: Job) -> tuple[str, ...]:
         "zero_stage": several and (job.full or phase.peak_at in ("end of backward", "load")),
         "an 8-bit optimizer": "8bit" not in job.optimizer and phase.peak_at == "optimizer step",
         "max_length": phase.peak_at in ("loss", "block"),
-        "method": phase.peak_at not in ("loss", "no evaluation") and job.method != "qlora",
+        "method": job.method != "qlora" and _states(phase) > phase.needed / 2,
         "a smaller model": phase.name == "load",
     }
     return tuple(name for name, open_ in open_to.items() if open_)
@@ -43,3 +43,9 @@ def remedies(phase: Phase, job: Job) -> tuple[str, ...]:
 
 def _fusible(phase: Phase, job: Job) -> bool:
     return phase.name == "train step" and job.loss == "stock" and not job.preference
+
+
+def _states(phase: Phase) -> float:
+    """GiB that follow from how the weights are trained, not from the rows."""
+    states = ("weights", "quantization", "reference", "adapter", "gradients", "optimizer")
+    return sum(phase.parts.get(name, 0.0) for name in states)

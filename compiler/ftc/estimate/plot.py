@@ -44,6 +44,9 @@ BUDGET = "#d1242f"
 STYLE: Any = {  # Matplotlib types the keys by a list that differs between its versions
     "font.family": "DejaVu Sans",
     "font.size": 10,
+    "axes.facecolor": "none",
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
     "svg.fonttype": "path",
     "svg.hashsalt": "ftc",
     "text.color": INK,
@@ -121,16 +124,18 @@ def _bars(figure: Any, report: Report) -> None:
                 left += size
         _range(axes, y, *tool.span(phase.needed))
     most = max(budget or 0.0, *(max(p.device, t.span(p.needed)[1]) for _, t, p in places))
+    beside = {"transform": axes.get_yaxis_transform(), "ha": "left"}
     for y, _, phase in places:
-        axes.text(1.06 * most, y, gib(phase.needed), va="center", ha="right", fontsize=10)
-    axes.text(1.06 * most, -0.72, "needed", va="bottom", ha="right", fontsize=9)
+        axes.text(1.01, y, gib(phase.needed), va="center", fontsize=10, **beside)
+    axes.text(1.01, -0.72, "needed", va="bottom", fontsize=9, **beside)
     if budget is not None:
         axes.axvline(budget, color=BUDGET, linewidth=1.6, linestyle=(0, (5, 2)))
     axes.set_yticks([y for y, _, _ in places], [f"{t.name}  {p.name}" for _, t, p in places])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(places[-1][0] + 0.7, -0.7)
-    axes.set_xlim(0, 1.06 * most)
-    axes.set_xlabel("GiB on one card; black: the range of what is needed to fit")
+    axes.set_xlim(0, 1.02 * most)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.set_xlabel("GiB on one card; the line is the range of what is needed to fit")
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     figure.suptitle(_title(report), fontsize=12, fontweight="bold", color=INK)
