@@ -15,7 +15,6 @@ from ftc import recipe
 from ftc.errors import FtcError
 from ftc.facts import architecture, family, model
 from ftc.memory.modules import parameters
-from ftc.run import environments
 
 DATA = Path(__file__).parent / "data"
 CONFIGS = tomllib.loads((DATA / "configs.toml").read_text("utf-8"))
@@ -64,8 +63,12 @@ def test_config(tmp_path, case):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
     found = gather(tmp_path, "m")
-    assert dataclasses.asdict(found.shape).items() >= case["shape"].items()
-    named = set(case["shape"])
+    said = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in case["shape"].items()
+    }
+    assert dataclasses.asdict(found.shape).items() >= said.items()
+    named = {*said, "modules"}
     for field in dataclasses.fields(found.shape):
         if field.name not in named:
             assert getattr(found.shape, field.name) == field.default, field.name
@@ -261,28 +264,3 @@ def test_unreachable_hub_is_not_fatal(tmp_path):
     )
     said = "None not looked up (the hub cannot be reached), and not in the catalogue\n"
     assert (done.stdout, done.stderr) == (said, "")
-
-
-# Parameters that Shape does not know, and that weigh little in a model of real size: biases of
-# norms and outputs, learned positions, norms over all heads, the gate of a shared expert.
-INEXACT = ("gpt2", "gpt_neox", "gpt_oss", "olmo2", "olmo3", "olmoe", "phi", "qwen2_moe", "stablelm")
-
-
-@pytest.mark.backend
-@pytest.mark.parametrize("backend", ["llamafactory", "axolotl"])
-def test_table_says_what_transformers_builds(tmp_path, backend):
-    environment = environments.require(backend)
-    kinds = [kind for kind in architecture.known() if kind != "standard"]
-    (tmp_path / "kinds.json").write_text(json.dumps(kinds))
-    oracle = Path(__file__).with_name("shape_oracle.py")
-    files = [str(tmp_path / name) for name in ("kinds.json", "shapes.json")]
-    subprocess.run([environment.python, oracle, *files], check=True, capture_output=True)
-    built = json.loads((tmp_path / "shapes.json").read_text())
-    for kind in kinds:
-        theirs = built[kind]
-        assert "error" not in theirs, (kind, theirs)
-        shape = architecture.shape(theirs["config"], kind)
-        seen = (sorted(architecture.modules(kind)), shape.tied, shape.max_positions)
-        assert seen == (theirs["modules"], theirs["tied"], theirs["max_positions"]), kind
-        slack = 0.08 if kind in INEXACT else 0
-        assert parameters(shape) == pytest.approx(theirs["parameters"], rel=slack, abs=0), kind

@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ftc import kept
-from ftc.diagnostics import nearest
 from ftc.errors import FtcError
+from ftc.facts import blocks, vision
+from ftc.facts.config import LONG, Reader
+from ftc.memory.modules import targeted
 from ftc.memory.shape import Shape
 
 TABLE = Path(__file__).with_name("architectures.toml")
+TEXT = ("text_config", "llm_config", "language_config")  # where a multimodal one has its decoder
+LAYERS = 2**12
+# Names that go with a mixture, for a type that is not in the table.
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
+# Beginnings of keys that tell of blocks without attention.
+RECURRENT = ("mamba", "ssm_", "linear_num", "linear_attn", "conv_L_cache", "state_size", "rwkv")
 
 
 def shape(config: dict[str, Any], name: str) -> Shape:
     """The shape of a decoder; a multimodal config counts by its text part.
 
-    FtcError when sizes are missing or the model is no decoder. `name` stands for the file.
+    FtcError when sizes are missing, are no sizes, or the model is no decoder. `name` stands for
+    the file.
     """
-    inner = config.get("text_config")
-    text = {**config, **inner} if isinstance(inner, dict) else config
-    kind = str(text.get("model_type", ""))
-    if text.get("is_encoder_decoder"):
+    outer = Reader(config, {}, name)
+    inner = next((found for key in TEXT if (found := outer.table(key))), {})
+    text = {**config, **inner}
+    if Reader(text, {}, name).flag("is_encoder_decoder"):
         raise FtcError(f"{name}: is an encoder-decoder model", hint="give a decoder-only model")
-    row = known().get(kind, {})
-    return _shape(_Reader(text, row, name), row, kind, config)
+    kind = Reader(text, {}, name).text("model_type")
+    row = known().get(kind) if kind != "standard" else None
+    made = _shape(Reader(text, row or _guess(text), name), row or _guess(text), kind)
+    guessed = () if row is not None else ("attention", "mlp", "norms", *_recurrent(text))
+    beside = vision.parameters(config, made.hidden, name)
+    guessed += ("vision",) if beside is None else ()
+    quantized = Reader(outer.table("quantization_config"), {}, name).text("quant_method")
+    names = tuple(name for name in modules(kind) if _has(made, name))
+    return replace(made, quantized=quantized, beside=beside or 0, guessed=guessed, modules=names)
 
 
 def modules(model_type: str) -> tuple[str, ...]:
-    """Names of the linear layers of a block, those of Llama for a type that is not in the table."""
+    """Names of the linear layers of a block, those of Llama for a type that is not in the table.
+
+    A model may lack some of them: `Shape.modules` has those that it has.
+    """
     table = known()
     return tuple(table.get(model_type, {}).get("modules", table["standard"]["modules"]))
 
@@ -40,62 +61,72 @@ def known() -> dict[str, dict[str, Any]]:
     return kept.table(TABLE)
 
 
-class _Reader:
-    """Reads sizes under the name that a model type gives them; holds the three places to look."""
-
-    def __init__(self, config: dict[str, Any], row: dict[str, Any], name: str) -> None:
-        self.config, self.name = config, name
-        self.defaults, self.keys = row.get("defaults", {}), row.get("keys", {})
-
-    def get(self, key: str) -> Any:
-        value = self.config.get(self.keys.get(key, key))
-        return self.defaults.get(key) if value is None else value
-
-    def size(self, key: str, default: int | None = None) -> int:
-        value = self.get(key)
-        value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            said = f"is {value!r}" if value is not None else "is missing"
-            guess = nearest(key, self.config) if value is None else ""
-            raise FtcError(
-                f"{self.name}: {self.keys.get(key, key)} {said}; expected a whole number",
-                hint=f"did you mean {guess}?" if guess else "is this a decoder language model?",
-            )
-        return value
+def _has(made: Shape, name: str) -> bool:
+    """Whether a block of either kind has a linear layer of this name."""
+    dense = targeted(made, (name,), dense=True) if made.dense_layers else ()
+    return bool(dense or targeted(made, (name,)))
 
 
-def _shape(read: _Reader, row: dict[str, Any], kind: str, config: dict[str, Any]) -> Shape:
-    hidden, heads = read.size("hidden_size"), read.size("num_attention_heads")
-    if not heads or not hidden:
-        raise FtcError(f"{read.name}: hidden_size and num_attention_heads must not be 0")
-    experts = read.size(_experts_key(read.config)) if row.get("experts") else 0
+def _guess(config: dict[str, Any]) -> dict[str, Any]:
+    """A row for a type that is not in the table: Llama's, and a mixture where the keys say so."""
+    row: dict[str, Any] = {**known()["standard"], "qk_norm": "use_qk_norm"}
+    experts = next((key for key in EXPERTS if config.get(key)), None)
+    if experts:
+        row |= {"experts": True, "keys": {"num_experts": experts}, "dense": "first"}
+        row |= {"shared": "shared_expert_intermediate_size"}
+        shared = next((key for key in SHARED if config.get(key)), None)
+        row |= {"shared_count": shared} if shared else {}
+    if config.get("kv_lora_rank"):
+        row |= {"latent": True}
+    return row
+
+
+def _recurrent(config: dict[str, Any]) -> tuple[str, ...]:
+    found = any(key.startswith(RECURRENT) and config[key] for key in config)
+    return ("recurrent blocks",) if found else ()
+
+
+def _shape(read: Reader, row: dict[str, Any], kind: str) -> Shape:
+    standard = known()["standard"]
+
+    def says(field: str, default: bool = False) -> bool:
+        """What the table says of a field of Shape, or the key of config.json that it names."""
+        value = row.get(field, standard.get(field, default))
+        return read.flag(value) if isinstance(value, str) else bool(value)
+
+    hidden = read.size("hidden_size", least=1)
+    heads = read.size("num_attention_heads", least=1)
+    layers = read.size("num_hidden_layers", least=1, most=LAYERS)
     intermediate = read.size("intermediate_size", 4 * hidden)
-    quantisation = config.get("quantization_config") or {}
+    positions = read.size("max_position_embeddings", 0, most=LONG)
+    activation = read.text("hidden_activation") or read.text("hidden_act", "silu")
     return Shape(
         model_type=kind,
         hidden=hidden,
         intermediate=intermediate,
-        layers=read.size("num_hidden_layers"),
+        layers=layers,
         heads=heads,
-        kv_heads=read.size("num_key_value_heads", heads),
-        head_dim=read.size("head_dim", hidden // heads),
-        vocab=read.size("vocab_size"),
-        tied=bool(read.get("tie_word_embeddings")),
-        max_positions=read.size("max_position_embeddings", 0),
+        kv_heads=blocks.kv_heads(read, row, heads),
+        vocab=read.size("vocab_size", least=1),
+        tied=read.flag("tie_word_embeddings"),
+        max_positions=positions,
         mlp=row.get("mlp", "gated"),
-        qk_norm=bool(row.get("qk_norm") or read.get("use_qk_norm")),
-        qkv_bias=bool(row.get("qkv_bias") or read.get("attention_bias")),
-        norms=row.get("norms", 2),
-        norm_fp32=row.get("norm_fp32", True),
-        softcap=row.get("softcap", False),
-        experts=experts,
-        experts_per_token=read.size("num_experts_per_tok", 0) if experts else 0,
-        expert_intermediate=read.size("moe_intermediate_size", intermediate) if experts else 0,
-        shared_intermediate=read.size("shared_expert_intermediate_size", 0) if experts else 0,
-        quantized=str(quantisation.get("quant_method", "")),
+        qk_norm=says("qk_norm"),
+        qk_norm_full=says("qk_norm") and says("qk_norm_full"),
+        norms=blocks.norms(read, row),
+        norm_fp32=says("norm_fp32", True),
+        norm_weight=says("norm_weight", True),
+        norm_bias=says("norm_bias"),
+        softcap=says("softcap"),
+        sinks=says("sinks"),
+        qkv_bias=says("qkv_bias"),
+        o_bias=says("o_bias"),
+        mlp_bias=says("mlp_bias"),
+        head_bias=says("head_bias"),
+        positions=positions if says("positions") else 0,
+        activation=activation,
+        activation_parameters=2 if activation == "xielu" else 0,
+        **blocks.heads(read, row, hidden // heads),
+        **blocks.mixture(read, row, layers, intermediate),
+        **blocks.window(read, row, layers),
     )
-
-
-def _experts_key(config: dict[str, Any]) -> str:
-    """transformers 5 writes `num_local_experts` where 4 wrote `num_experts`."""
-    return "num_local_experts" if "num_local_experts" in config else "num_experts"

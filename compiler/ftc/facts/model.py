@@ -93,7 +93,7 @@ def _read(model: recipe.Model, folder: Path, model_id: str, source: str) -> Mode
         shape=shape,
         tokenizer=tokens,
         family=_family(model, shape, tokens),
-        linear_modules=architecture.modules(shape.model_type),
+        linear_modules=shape.modules,
     )
 
 
@@ -128,5 +128,5 @@ def _catalogued(model: recipe.Model, missed: str) -> ModelFacts:
         shape=shape,
         tokenizer=None,
         family=family.named(name) if name else None,
-        linear_modules=architecture.modules(shape.model_type) if shape else (),
+        linear_modules=shape.modules if shape else (),
     )

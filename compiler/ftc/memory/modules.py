@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from ftc.memory.job import ALL_LINEAR
@@ -14,6 +15,10 @@ ROLES: dict[str, tuple[str, ...]] = {
     "k_proj": ("k",),
     "v_proj": ("v",),
     "o_proj": ("o",),
+    "q_a_proj": ("q_a",),
+    "q_b_proj": ("q_b",),
+    "kv_a_proj_with_mqa": ("kv_a",),
+    "kv_b_proj": ("kv_b",),
     "out_proj": ("o",),
     "dense": ("o",),
     "qkv_proj": ("q", "k", "v"),
@@ -39,6 +44,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "shared_expert_gate": ("shared_gate",),
 }
 TWICE = {"c_proj": "down"}  # names that a block uses for a second layer too
+ONLY = {("starcoder2", "c_proj"): ("down",)}  # a type that gives a name another meaning
 EVERY = ("all", "all-linear")
 HEADS = ("lm_head", "embed_tokens", "wte", "output_layer", "embed_out")
 
@@ -68,22 +74,47 @@ def key_width(shape: Shape) -> int:
     return shape.kv_heads * shape.head_dim
 
 
-def linears(shape: Shape) -> tuple[Linear, ...]:
-    """Every linear layer of one block."""
-    hidden, queries, keys = shape.hidden, query_width(shape), key_width(shape)
-    attention = (
-        Linear(("q",), hidden, queries),
-        Linear(("k",), hidden, keys),
-        Linear(("v",), hidden, keys),
-        Linear(("o",), queries, hidden),
-    )
-    if not shape.experts:
-        return attention + _mlp(shape, shape.intermediate)
+def value_width(shape: Shape) -> int:
+    """Hv, elements of a token's values: as wide as its keys, but for latent attention."""
+    return shape.kv_heads * (shape.v_head_dim or shape.head_dim)
+
+
+@lru_cache(maxsize=256)
+def linears(shape: Shape, dense: bool = False) -> tuple[Linear, ...]:
+    """Every linear layer of one block; of a mixture's block with experts, or of its `dense` ones.
+
+    Routers are left out: not every version has them as linear layers, and nobody adapts them.
+    """
+    if dense or not shape.experts:
+        return _attention(shape) + _mlp(shape, shape.intermediate)
     routed = _mlp(shape, shape.expert_intermediate, copies=shape.experts, expert=True)
     shared = _mlp(shape, shape.shared_intermediate) if shape.shared_intermediate else ()
-    if shape.model_type == "qwen2_moe":  # weighs the shared expert by one number a token
-        shared = (*shared, Linear(("shared_gate",), hidden, 1))
-    return attention + routed + shared
+    if shape.shared_gate:
+        shared = (*shared, Linear(("shared_gate",), shape.hidden, 1))
+    return _attention(shape) + routed + shared
+
+
+def _attention(shape: Shape) -> tuple[Linear, ...]:
+    hidden, queries = shape.hidden, query_width(shape)
+    outputs = shape.heads * (shape.v_head_dim or shape.head_dim)
+    if not shape.kv_lora_rank:
+        made: tuple[Linear, ...] = (
+            Linear(("q",), hidden, queries),
+            Linear(("k",), hidden, key_width(shape)),
+            Linear(("v",), hidden, value_width(shape)),
+        )
+    else:
+        latent, rope = shape.kv_lora_rank, shape.qk_rope_head_dim
+        made = (
+            Linear(("kv_a",), hidden, latent + rope),
+            Linear(("kv_b",), latent, queries - shape.heads * rope + outputs),
+        )
+        if shape.q_lora_rank:
+            below = Linear(("q_a",), hidden, shape.q_lora_rank)
+            made = (below, Linear(("q_b",), shape.q_lora_rank, queries), *made)
+        else:
+            made = (Linear(("q",), hidden, queries), *made)
+    return (*made, Linear(("o",), outputs, hidden))
 
 
 def _mlp(shape: Shape, width: int, copies: int = 1, expert: bool = False) -> tuple[Linear, ...]:
@@ -94,8 +125,16 @@ def _mlp(shape: Shape, width: int, copies: int = 1, expert: bool = False) -> tup
 
 
 def block_linear_parameters(shape: Shape) -> int:
-    """Weights of the linear layers of one block, all experts included."""
+    """Weights of the linear layers of one block, all experts included; of the larger kind."""
     return sum(linear.size * linear.copies for linear in linears(shape))
+
+
+@lru_cache(maxsize=256)
+def linear_parameters(shape: Shape) -> int:
+    """Weights of the linear layers of all blocks, experts included."""
+    dense = sum(linear.size for linear in linears(shape, dense=True))
+    others = shape.layers - shape.dense_layers
+    return others * block_linear_parameters(shape) + shape.dense_layers * dense
 
 
 def embedding_parameters(shape: Shape) -> int:
@@ -104,39 +143,82 @@ def embedding_parameters(shape: Shape) -> int:
 
 
 def small_parameters(shape: Shape) -> int:
-    """Norms, q/k/v biases and routers, with the final norm."""
+    """Norms, biases, routers, sinks and learned positions, with the final norm."""
+    norm = shape.hidden * (shape.norm_weight + shape.norm_bias)
+    block = shape.norms * norm + _attention_small(shape) + shape.activation_parameters
+    rest = norm + shape.positions * shape.hidden + (shape.vocab if shape.head_bias else 0)
+    dense = _mlp_bias(shape, shape.intermediate)
+    if not shape.experts:
+        return shape.layers * (block + dense) + rest
+    mixed = shape.experts * (shape.hidden + shape.router_bias)
+    if shape.expert_bias:
+        mixed += shape.experts * ((shape.mlp == "gated") + 1) * shape.expert_intermediate
+        mixed += shape.experts * shape.hidden
+    mixed += _mlp_bias(shape, shape.shared_intermediate) if shape.shared_intermediate else 0
+    mixtures = (shape.layers - shape.dense_layers) * mixed
+    return shape.layers * block + mixtures + shape.dense_layers * dense + rest
+
+
+def _attention_small(shape: Shape) -> int:
     queries, keys = query_width(shape), key_width(shape)
-    block = shape.norms * shape.hidden + shape.experts * shape.hidden
-    block += 2 * shape.head_dim if shape.qk_norm else 0
-    block += queries + 2 * keys if shape.qkv_bias else 0
-    return shape.layers * block + shape.hidden
+    count = (shape.hidden if shape.o_bias else 0) + (shape.heads if shape.sinks else 0)
+    if shape.qk_norm:
+        count += queries + keys if shape.qk_norm_full else 2 * shape.head_dim
+    if shape.kv_lora_rank:
+        count += shape.q_lora_rank + shape.kv_lora_rank  # norms of the latents
+        biased = shape.q_lora_rank + shape.kv_lora_rank + shape.qk_rope_head_dim
+        return count + (biased if shape.qkv_bias else 0)
+    return count + (queries + keys + value_width(shape) if shape.qkv_bias else 0)
 
 
+def _mlp_bias(shape: Shape, width: int) -> int:
+    if not shape.mlp_bias:
+        return 0
+    return (2 if shape.mlp == "gated" else 1) * width + shape.hidden
+
+
+@lru_cache(maxsize=256)
 def parameters(shape: Shape) -> int:
-    """P, all parameters of the model, embeddings and head included."""
-    blocks = shape.layers * block_linear_parameters(shape)
-    return blocks + embedding_parameters(shape) + small_parameters(shape)
+    """P, all parameters that are loaded: blocks, embeddings, head, and what stands `beside`."""
+    inside = linear_parameters(shape) + small_parameters(shape)
+    return inside + embedding_parameters(shape) + shape.beside
 
 
-def targeted(shape: Shape, targets: Iterable[str], experts: bool = False) -> tuple[Linear, ...]:
+def targeted(
+    shape: Shape, targets: Iterable[str], experts: bool = False, dense: bool = False
+) -> tuple[Linear, ...]:
     """The layers of one block that get an adapter, one per name; unknown names give none.
 
-    In a mixture, a name means the shared expert, and the routed ones when `experts` is set.
+    In a mixture, a name means the shared expert, and the routed ones when `experts` is set;
+    `dense` asks for the layers of its dense blocks.
     """
+    return _targeted(shape, tuple(targets), experts, dense)
+
+
+@lru_cache(maxsize=256)
+def _targeted(
+    shape: Shape, targets: tuple[str, ...], experts: bool, dense: bool
+) -> tuple[Linear, ...]:
     names = sorted({name.rsplit(".", 1)[-1] for name in targets})
     if any(name in EVERY for name in names):
-        names = [*ALL_LINEAR, *(name for name in names if name in HEADS)]
+        names = sorted({*(shape.modules or ALL_LINEAR), *(name for name in names if name in HEADS)})
     chosen: list[Linear] = []
     for name in names:
         for expert in (False, True) if experts else (False,):
-            layers = [ROLES.get(name, ()), (TWICE[name],) if name in TWICE else ()]
-            parts = [_projections(shape, roles, expert) for roles in layers]
+            known = [linear for linear in linears(shape, dense) if linear.expert == expert]
+            parts = [_projections(known, roles) for roles in _meanings(shape, name)]
             chosen += [_fused(found) for found in parts if found]
     return tuple(chosen)
 
 
-def _projections(shape: Shape, roles: tuple[str, ...], expert: bool) -> list[Linear]:
-    known = [linear for linear in linears(shape) if linear.expert == expert]
+def _meanings(shape: Shape, name: str) -> list[tuple[str, ...]]:
+    """The layers that a name means, each as the projections it holds."""
+    if (shape.model_type, name) in ONLY:
+        return [ONLY[shape.model_type, name]]
+    return [ROLES.get(name, ()), (TWICE[name],) if name in TWICE else ()]
+
+
+def _projections(known: list[Linear], roles: tuple[str, ...]) -> list[Linear]:
     return [linear for role in roles for linear in known if linear.roles == (role,)]
 
 
@@ -159,7 +241,11 @@ def lora_parameters(shape: Shape, rank: int, targets: Iterable[str], experts: bo
     A head or embedding among the targets counts as one matrix of vocab x hidden.
     """
     targets = tuple(targets)
-    chosen = targeted(shape, targets, experts)
-    block = sum((linear.inputs + linear.outputs) * linear.copies for linear in chosen)
+    kinds = {False: shape.layers - shape.dense_layers, True: shape.dense_layers}
+    total = 0
+    for dense, count in kinds.items():
+        chosen = targeted(shape, targets, experts, dense) if count else ()
+        block = sum((linear.inputs + linear.outputs) * linear.copies for linear in chosen)
+        total += count * block
     heads = sum(1 for name in set(targets) if name.rsplit(".", 1)[-1] in HEADS)
-    return rank * (shape.layers * block + heads * (shape.hidden + shape.vocab))
+    return rank * (total + heads * (shape.hidden + shape.vocab))

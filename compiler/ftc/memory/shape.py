@@ -15,9 +15,10 @@ class Shape:
     made. In a mixture the first or chosen `dense_layers` blocks have an MLP of `intermediate`,
     all others `experts` of `expert_intermediate` and a shared one of `shared_intermediate`.
     `sliding_layers` blocks see `sliding_window` tokens only. `beside` counts parameters that are
-    loaded with the decoder and not trained by default (a vision tower and its projector).
-    `guessed` names the terms that stand on Llama's rules for want of better: "layers",
-    "attention", "mlp", "vision"; it is empty for an architecture that is known.
+    loaded with the decoder and not trained by text (a vision tower and its projector).
+    `modules` names the linear layers of a block as torch does, () means Llama's seven.
+    `guessed` names the terms that stand on Llama's rules for want of better: "attention", "mlp",
+    "norms", "vision"; it is empty for an architecture that is known.
     """
 
     model_type: str
@@ -62,6 +63,7 @@ class Shape:
     sliding_window: int = 0
     sliding_layers: int = 0
     beside: int = 0
+    modules: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
 
     @property
