@@ -27,6 +27,7 @@ class Card(NamedTuple):
     supports the card. `bandwidth` of its memory in 1e9 B/s. `tflops`: dense products of 16-bit
     numbers summed in fp32, which is what training runs, in 1e12/s; `tflops_fp32`: fp32 outside of
     tensor cores. `link`: to the next card, 1e9 B/s one way, NVLink or else PCIe. 0: not known.
+    `reach`: share of `tflops` that the best matrix product was measured at, 0: not measured.
     `exact`: only the full name finds it. `checked`: how the speeds were, see cards.toml.
     """
 
@@ -42,6 +43,7 @@ class Card(NamedTuple):
     tflops: float = 0.0
     tflops_fp32: float = 0.0
     link: float = 0.0
+    reach: float = 0.0
     speed_source: str = ""
     checked: str = ""
     exact: bool = False
@@ -65,6 +67,7 @@ def cards() -> tuple[Card, ...]:
             tflops=row.get("tflops", 0.0),
             tflops_fp32=row.get("tflops_fp32", 0.0),
             link=row.get("link", 0.0),
+            reach=row.get("reach", 0.0),
             speed_source=row.get("speed_source", ""),
             checked=row.get("checked", ""),
             exact=row.get("exact", False),
