@@ -108,7 +108,12 @@ def _observe(run: Path, observed: Path | None, form: str) -> int:
     added = observe.keep(path, found)
     if form == "json":
         told = [
-            {"metric": it.metric, "predicted_gib": it.predicted, "measured_gib": it.measured}
+            {
+                "id": it.row.id,
+                "metric": it.metric,
+                "predicted_gib": round(it.predicted, 4),
+                "measured_gib": round(it.measured, 4),
+            }
             for it in found
         ]
         show_json({"run": str(run), "file": str(path), "added_rows": added, "observed": told})
