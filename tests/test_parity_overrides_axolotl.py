@@ -47,7 +47,6 @@ KEPT = {
     "rl_beta",
     "dpo_loss_type",
     "seed",
-    "plugins",
 }
 
 
@@ -70,6 +69,8 @@ def test_only_listed_settings_change(level, version):
         assert after["base_model"] == str(SHADOW)
         assert not (after["bf16"] or after["fp16"] or after["load_in_4bit"])
         assert "deepspeed" not in after, name
+        assert after["plugins"] == ["ftc_axolotl.FtcPlugin"], name
+        assert not any(key.startswith("liger") for key in after), name
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -117,6 +117,7 @@ SAID = {  # plan setting -> a value that the table would not choose, in TOML
     "tf32": "true",
     "attention": '"eager"',
     "gradient_checkpointing": "false",
+    "liger_kernel": "true",
     "zero_stage": "2",
     "offload_optimizer": "true",
     "eval_steps": "3",

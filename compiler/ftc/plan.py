@@ -62,6 +62,7 @@ class Plan:
     tf32: bool
     attention: Literal["sdpa", "flash_attention_2", "eager"]
     gradient_checkpointing: bool
+    liger_kernel: bool  # norms, rotary embedding, MLP and loss by Liger's kernels, all or none
     zero_stage: Literal[0, 1, 2, 3]
     offload_optimizer: bool
     # data
@@ -146,6 +147,7 @@ _TRAINING = (
     "tf32",
     "attention",
     "gradient_checkpointing",
+    "liger_kernel",
     "zero_stage",
     "offload_optimizer",
     "eval_steps",

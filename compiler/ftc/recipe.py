@@ -81,6 +81,9 @@ class Hardware(Part):
     gpu: Text | None = Field(None, description="card name, such as RTX 4090 or A100 80GB")
     vram_gb: float | None = Field(None, gt=0, le=1024, description="GiB per card (the budget)")
     gpus: int = Field(1, ge=1, le=1024, description="number of cards")
+    price_per_hour: float | None = Field(
+        None, ge=0, le=10_000, description="price of one card for an hour, in your currency"
+    )
 
 
 class Lora(Part):
@@ -121,6 +124,9 @@ class Training(Part):
     tf32: bool | None = None
     attention: Literal["sdpa", "flash_attention_2", "eager"] | None = None
     gradient_checkpointing: bool | None = None
+    liger_kernel: bool | None = Field(
+        None, description="Liger's kernels: norms, rotary embedding, MLP and the loss"
+    )
     zero_stage: Literal[0, 1, 2, 3] | None = Field(None, description="DeepSpeed ZeRO")
     offload_optimizer: bool | None = None
     eval_steps: int | None = Field(None, ge=1)
@@ -210,6 +216,11 @@ SYNONYMS: dict[str, str] = {
     "flash_attention": "training.attention",
     "flash_attn": "training.attention",
     "deepspeed": "training.zero_stage",
+    "liger": "training.liger_kernel",
+    "enable_liger_kernel": "training.liger_kernel",
+    "use_liger_kernel": "training.liger_kernel",
+    "liger_fused_linear_cross_entropy": "training.liger_kernel",
+    "price": "hardware.price_per_hour",
     "pref_beta": "preference.beta",
     "rl_beta": "preference.beta",
     "rl": "stage",

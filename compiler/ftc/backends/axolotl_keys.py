@@ -22,6 +22,16 @@ from ftc.backends.base import (
 )
 from ftc.plan import Plan
 
+OWN_PLUGIN = "ftc_axolotl.FtcPlugin"
+LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
+# Together what LLaMA-Factory's one key switches on: every default of liger-kernel for a model type.
+LIGER_KEYS = (
+    "liger_rope",
+    "liger_rms_norm",
+    "liger_glu_activation",
+    "liger_fused_linear_cross_entropy",
+)
+
 
 def _preference(plan: Plan, version: str) -> bool:
     return plan.stage in PREFERENCE
@@ -61,10 +71,12 @@ MODEL: tuple[Key, ...] = (
     same("base_model", "model"),
     optional("revision_of_model", "model_revision"),
     fixed("trust_remote_code", False, "no code from the hub is run"),
-    fixed(
-        "plugins",
-        ["ftc_axolotl.FtcPlugin"],
-        "seeds before the adapter is made, allows bf16 on a CPU, writes metrics",
+    Key(
+        ("plugins",),
+        (),
+        lambda plan, version: {"plugins": [OWN_PLUGIN, *([LIGER_PLUGIN] * plan.liger_kernel)]},
+        lambda config: {},
+        why="ftc's seeds before the adapter is made, allows bf16 on a CPU, writes metrics",
     ),
     same("seed", "seed"),
     fixed(
@@ -135,6 +147,13 @@ PRECISION: tuple[Key, ...] = (
     same("tf32", "tf32"),
     same("attn_implementation", "attention"),
     same("gradient_checkpointing", "gradient_checkpointing"),
+    Key(
+        LIGER_KEYS,
+        ("liger_kernel",),
+        lambda plan, version: dict.fromkeys(LIGER_KEYS, True) if plan.liger_kernel else {},
+        lambda config: {"liger_kernel": all(config.get(key) for key in LIGER_KEYS)},
+        why="all of Liger's kernels or none, as in the other tool",
+    ),
     fixed(
         "gradient_checkpointing_kwargs",
         {"use_reentrant": False},

@@ -180,7 +180,7 @@ PRECISION: tuple[Key, ...] = (
         lambda off: not off,
     ),
     fixed("use_reentrant_gc", False, "as in the other tool"),
-    fixed("enable_liger_kernel", False, "no other kernels than in the other tool"),
+    same("enable_liger_kernel", "liger_kernel"),
     fixed(
         "average_tokens_across_devices",
         False,

@@ -31,6 +31,13 @@ def ranked(table: Table, parameter: str, known: Quantities, prefer: str) -> list
     return sorted(rows, key=lambda row: (trust.index(row.kind), -len(row.when)))
 
 
+def offered(table: Table, parameter: str, known: Quantities, prefer: str = "guide") -> list[Any]:
+    """What the deciding row leaves to choose from, the preferred one first; [] without a row."""
+    for row in ranked(table, parameter, known, prefer):
+        return list(row.choices) if row.choices is not None else [row.value]
+    return []
+
+
 def first(choices: Sequence[Any]) -> Any:
     """The choice that stands first."""
     return choices[0]

@@ -28,6 +28,8 @@ QUANTITIES = [
     "row_tokens",
     "max_steps",
     "lora_rank",
+    "model_type",
+    "capability",
 ]
 PARAMETERS = [
     "method",
@@ -58,6 +60,8 @@ PARAMETERS = [
     "tf32",
     "attention",
     "gradient_checkpointing",
+    "liger_kernel",
+    "zero_stage",
     "preference_beta",
     "preference_loss",
     "desirable_weight",

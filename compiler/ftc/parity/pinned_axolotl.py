@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ftc.backends.axolotl_keys import LIGER_KEYS, LIGER_PLUGIN, OWN_PLUGIN
 from ftc.parity.override import ADAPTER, SHADOW, Override
 from ftc.parity.records import Level
 
@@ -19,6 +20,10 @@ _KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embeddi
 
 def _adapted(config: Mapping[str, Any]) -> bool:
     return config.get("adapter") is not None
+
+
+def _liger(config: Mapping[str, Any]) -> bool:
+    return LIGER_PLUGIN in (config.get("plugins") or [])
 
 
 def _quantised(config: Mapping[str, Any]) -> bool:
@@ -50,6 +55,8 @@ OVERRIDES: tuple[Override, ...] = (
     Override("flash_attention", None, _CARD),
     Override("torch_compile", None, "compiling takes longer than training a small model"),
     *(Override(key, False, _CARD, where=_adapted) for key in _KERNELS),
+    Override("plugins", [OWN_PLUGIN], _CARD, where=_liger),
+    *(Override(key, None, _CARD) for key in LIGER_KEYS),
     Override("deepspeed", None, "one process is enough for a small model"),
     Override("fsdp_config", None, "one process is enough for a small model"),
     Override("shuffle_merged_datasets", False, "both tools read the rows in the file's order"),

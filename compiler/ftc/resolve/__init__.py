@@ -6,21 +6,39 @@ from ftc.factors.table import Table
 from ftc.facts.records import Facts
 from ftc.plan import Plan
 from ftc.recipe import Recipe
-from ftc.resolve import batch, length, method, schedule
+from ftc.resolve import batch, fit, length, method, schedule
 from ftc.resolve.sheet import Sheet, open_sheet
 
 
 def resolve(recipe: Recipe, facts: Facts, table: Table) -> Plan:
-    """Fill in every setting of `recipe` from the facts and the factor table."""
-    sheet = open_sheet(recipe, facts, table)
+    """Fill in every setting of `recipe` from the facts and the factor table.
+
+    With `method = "auto"` the first method of the table that fits the budget is taken, and when
+    none does the last one.
+    """
+    tried: list[str] = []
+    for name in method.choices(recipe, facts, table):
+        sheet = open_sheet(recipe, facts, table)
+        fitted = _worked_out(sheet, name, tried)
+        if fitted.fits:
+            break
+        tried.append(f"{name} needs {fitted.needed:.1f} GiB at least")
+    return Plan(**sheet.values, origins=dict(sheet.origins))
+
+
+def _worked_out(sheet: Sheet, name: str, tried: list[str]) -> fit.Fitted:
+    """Every setting, for one method; what of it was chosen to fit."""
     _given(sheet)
-    method.settle(sheet)
+    method.settle(sheet, name, tried)
     length.settle(sheet)
     schedule.settle_epochs(sheet)
-    batch.settle(sheet)
+    batch.settle_effective(sheet)
+    fitted = fit.settle(sheet)
+    batch.settle_accumulation(sheet)
     schedule.settle(sheet)
     _preference(sheet)
-    return Plan(**sheet.values, origins=dict(sheet.origins))
+    method.settle_verdict(sheet, tried, fitted.fits)
+    return fitted
 
 
 def _given(sheet: Sheet) -> None:

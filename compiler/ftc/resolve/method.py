@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
-from ftc.memory.formula import estimate
-from ftc.plan import Origin
-from ftc.resolve.length import wanted
-from ftc.resolve.memory import job
-from ftc.resolve.sheet import Sheet, with_text
+from ftc.factors.decide import offered
+from ftc.factors.table import Table
+from ftc.facts.records import Facts
+from ftc.recipe import Recipe
+from ftc.resolve.sheet import Sheet, open_sheet, with_text
 
 ALL_LINEAR = "all-linear"
 _ADAPTER = (
@@ -22,14 +21,37 @@ _ADAPTER = (
 )
 
 
-def settle(sheet: Sheet) -> None:
-    """Precision first, since it decides what fits; then the method and its adapter."""
+def choices(recipe: Recipe, facts: Facts, table: Table) -> list[str]:
+    """The methods to try, in the table's order; the recipe's own when it names one."""
+    if recipe.method != "auto":
+        return [recipe.method]
+    known = open_sheet(recipe, facts, table).known
+    return offered(table, "method", known, recipe.factors.prefer)
+
+
+def settle(sheet: Sheet, name: str, tried: list[str]) -> None:
+    """Precision first, then the method and its adapter; `tried` are methods that did not fit."""
     _precision(sheet)
-    _method(sheet)
-    if sheet.values["method"] == "full":
+    if sheet.recipe.method != "auto":
+        sheet.derived("method", name, "recipe: method", kind="recipe")
+    else:
+        origin = sheet.table_says("method", lambda found: name).origin
+        sheet.put("method", name, replace(origin, steps=(*origin.steps, *tried)))
+    if name == "qlora":
+        sheet.settle("quant_bits", int)
+    else:
+        sheet.derived("quant_bits", sheet.recipe.lora.bits or 0, "only qlora quantises the base")
+    if name == "full":
         _no_adapter(sheet)
     else:
         _adapter(sheet)
+
+
+def settle_verdict(sheet: Sheet, tried: list[str], fits: bool) -> None:
+    """Says with the method when nothing fits."""
+    if sheet.recipe.method == "auto" and not fits:
+        text = "nothing fits the budget; this needs least"
+        sheet.origins["method"] = with_text(sheet.origins["method"], text)
 
 
 def _precision(sheet: Sheet) -> None:
@@ -41,48 +63,9 @@ def _precision(sheet: Sheet) -> None:
     else:
         dtype, why = "fp16", f"{hardware.name} has no bf16"
     sheet.fixed("dtype", dtype, why)
-    for name in ("tf32", "attention", "gradient_checkpointing", "optimizer"):
+    for name in ("tf32", "attention"):
         sheet.settle(name)
     sheet.fixed("offload_optimizer", False, "the optimizer stays on the card")
-
-
-def _method(sheet: Sheet) -> None:
-    said = sheet.recipe.method
-    if said != "auto":
-        sheet.derived("method", said, "recipe: method", kind="recipe")
-        _quantisation(sheet)
-        return
-    decision = sheet.table_says("method", lambda choices: _first_fitting(sheet, choices))
-    if decision.value is None:
-        decision = sheet.table_says("method", lambda choices: choices[-1])
-        origin = with_text(decision.origin, "nothing fits the budget; this needs least")
-        decision = decision._replace(origin=origin)
-    sheet.put("method", decision.value, decision.origin)
-    _quantisation(sheet)
-
-
-def _quantisation(sheet: Sheet) -> None:
-    if sheet.values["method"] == "qlora":
-        sheet.settle("quant_bits", int)
-    else:
-        sheet.derived("quant_bits", sheet.recipe.lora.bits or 0, "only qlora quantises the base")
-
-
-def _first_fitting(sheet: Sheet, choices: Sequence[Any]) -> Any:
-    """The first method whose smallest batch fits; without a budget or a shape, the first."""
-    shape, budget = sheet.facts.model.shape, sheet.facts.hardware.vram_gb
-    if shape is None or budget is None:
-        return choices[0]
-    for method in choices:
-        trial = Sheet(sheet.recipe, sheet.facts, sheet.table, dict(sheet.known))
-        trial.values.update(sheet.values)
-        trial.put("method", method, Origin("derived", "trial"))
-        _quantisation(trial)
-        _adapter(trial)
-        tried = job(trial, max_length=wanted(trial), micro_batch=1, accumulation=2)
-        if estimate(shape, tried).needed <= budget:
-            return method
-    return None
 
 
 def _adapter(sheet: Sheet) -> None:

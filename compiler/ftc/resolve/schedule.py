@@ -76,7 +76,6 @@ def _loop(sheet: Sheet) -> None:
         sheet.fixed("eval_steps", every, f"{wanted} evaluations in {steps} steps")
     else:
         sheet.derived("eval_steps", 0, "no rows are held out")
-    sheet.fixed("eval_batch", sheet.values["micro_batch"], "as the micro-batch: same memory")
     save = sheet.values["eval_steps"] or every
     sheet.fixed("save_steps", save, "a checkpoint at each evaluation")
     sheet.settle("save_total_limit", int)

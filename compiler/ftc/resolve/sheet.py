@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ftc.factors.decide import Decision, decide, first, limited
+from ftc.factors.decide import Decision, decide, first, limited, offered
 from ftc.factors.table import LimitRow, Table
 from ftc.facts.records import Facts, Lengths
 from ftc.memory.formula import parameters
@@ -41,6 +41,13 @@ class Sheet:
     def table_says(self, name: str, choose: Callable[[Sequence[Any]], Any] = first) -> Decision:
         """The factor table's decision under the quantities known by now."""
         return decide(self.table, name, self.known, self.recipe.factors.prefer, choose)
+
+    def offered(self, name: str) -> list[Any]:
+        """What may be chosen for a setting: the recipe's word alone, else the table's choices."""
+        said = self.said(name)
+        if said is not None:
+            return [said]
+        return offered(self.table, name, self.known, self.recipe.factors.prefer)
 
     def bounded(self, name: str, value: Any) -> tuple[Any, list[LimitRow]]:
         """`value` within the table's limits for a setting, and the limits that bit."""
@@ -107,8 +114,10 @@ def open_sheet(recipe: Recipe, facts: Facts, table: Table) -> Sheet:
         "stage": recipe.stage,
         "task": recipe.task,
         "model": recipe.model.id,
+        "model_type": shape.model_type if shape else None,
         "device": facts.hardware.device,
         "gpus": facts.hardware.gpus,
+        "capability": _number(facts.hardware.capability),
         "vram_gb": facts.hardware.vram_gb,
         "params_b": parameters(shape) / 1e9 if shape else None,
         "rows": len(data.train.total),
@@ -118,6 +127,10 @@ def open_sheet(recipe: Recipe, facts: Facts, table: Table) -> Sheet:
     if recipe.method != "auto":
         known["method"] = recipe.method
     return Sheet(recipe, facts, table, known)
+
+
+def _number(capability: tuple[int, int] | None) -> float | None:
+    return None if capability is None else capability[0] + capability[1] / 10
 
 
 def percentile(lengths: Sequence[int], share: float) -> int | None:

@@ -103,6 +103,7 @@ RULES: tuple[Rule, ...] = (
     Rule("PREC04", "no-amp", "warning", precision.no_amp, "E10"),
     Rule("PREC05", "awq-gptq-dtype", "warning", precision.awq_gptq_dtype, "B17"),
     Rule("PREC06", "fp32-master", "warning", precision.fp32_master, "E11"),
+    Rule("PREC07", "liger-unsupported", "error", precision.liger_unsupported),
     Rule("VRAM01", "vram-budget", "error", vram.vram_budget, "E12"),
     Rule("VRAM02", "logits-peak", "warning", vram.logits_peak, "E13"),
     Rule("VRAM03", "micro-batch-small", "info", vram.micro_batch_small),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftc.factors.decide import offered
 from ftc.rules.case import Case, Fault, path
 
 
@@ -39,6 +40,33 @@ def flash_attention_gpu(case: Case) -> Iterator[Fault]:
         return
     text = f"{hardware.name or 'a CPU'} cannot run FlashAttention 2"
     yield Fault(path("attention"), text, "set attention = 'sdpa'")
+
+
+def liger_unsupported(case: Case) -> Iterator[Fault]:
+    """Liger's kernels are asked for where the two tools cannot both use them.
+
+    They need a card that Triton compiles for (compute capability 7.0), a model type that both tools
+    patch alike, and a loss that needs no logits: LLaMA-Factory then warns and goes on without, or
+    with another loss; Axolotl fails or trains with a part of them.
+
+    Source: LLaMA-Factory 0.9.5 `model/model_utils/liger_kernel.py`; Axolotl 0.21.0
+    `integrations/liger/plugin.py`; liger-kernel 0.8.4 `monkey_patch.py`.
+    """
+    if not case.plan.liger_kernel:
+        return
+    capability = case.facts.hardware.capability
+    known = {
+        "device": case.plan.device,
+        "stage": case.plan.stage,
+        "model_type": case.plan.model_type or None,
+        "capability": capability and capability[0] + capability[1] / 10,
+    }
+    if True in offered(case.table, "liger_kernel", known, case.recipe.factors.prefer):
+        return
+    text = f"no Liger kernels for {case.plan.stage} of a {case.plan.model_type or 'unknown'} model"
+    if case.plan.device == "cpu":
+        text = "Liger's kernels need a GPU"
+    yield Fault(path("liger_kernel"), text, "leave liger_kernel out")
 
 
 def fp16_full_ft(case: Case) -> Iterator[Fault]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ftc.memory.cards import cards
 from ftc.memory.formula import Estimate, estimate
 from ftc.memory.shape import Shape
 from ftc.plan import Plan
+from ftc.resolve.changes import cheapest
 from ftc.resolve.memory import plan_job
 from ftc.rules.case import Case, Fault, path
 
 LOSS_BYTES = 12  # per vocabulary entry and token: log-softmax and two gradients in fp32
-SHORTEST = 128
 
 
 def vram_budget(case: Case) -> Iterator[Fault]:
@@ -32,7 +31,7 @@ def vram_budget(case: Case) -> Iterator[Fault]:
     if need.needed > budget:
         text = f"needs about {need.needed:.1f} of {budget:g} GiB a card ({_parts(need)})"
         where = path("micro_batch") if case.plan.micro_batch > 1 else "hardware.vram_gb"
-        yield Fault(where, text, _remedy(shape, case, budget))
+        yield Fault(where, text, _remedy(case))
 
 
 def logits_peak(case: Case) -> Iterator[Fault]:
@@ -45,6 +44,8 @@ def logits_peak(case: Case) -> Iterator[Fault]:
     """
     shape, budget, plan = case.facts.model.shape, case.facts.hardware.vram_gb, case.plan
     if shape is None or budget is None or plan.device == "cpu" or case.preference:
+        return
+    if plan.liger_kernel:
         return
     size = LOSS_BYTES * shape.vocab * plan.micro_batch * plan.max_length / 2**30
     if size > 0.5 * budget:
@@ -67,7 +68,7 @@ def micro_batch_small(case: Case) -> Iterator[Fault]:
     if not (case.said("micro_batch") or case.said("gradient_accumulation")):
         return
     larger = [m for m in _micro_batches(plan) if m > plan.micro_batch]
-    fits = [m for m in larger if _need(shape, plan, m, plan.max_length) <= 0.9 * budget]
+    fits = [m for m in larger if _need(shape, plan, m) <= 0.9 * budget]
     if fits:
         text = f"micro_batch {fits[-1]} would fit, with fewer passes for each step"
         each = plan.effective_batch // plan.gpus // fits[-1]
@@ -134,44 +135,15 @@ def _micro_batches(plan: Plan) -> list[int]:
     return [size for size in range(1, rows + 1) if rows % size == 0]
 
 
-def _need(shape: Shape, plan: Plan, micro_batch: int, max_length: int) -> float:
+def _need(shape: Shape, plan: Plan, micro_batch: int) -> float:
     each = max(plan.effective_batch // plan.gpus // micro_batch, 1)
-    smaller = replace(
-        plan_job(plan), micro_batch=micro_batch, max_length=max_length, gradient_accumulation=each
-    )
-    return estimate(shape, smaller).needed
+    larger = plan_job(plan, micro_batch=micro_batch, gradient_accumulation=each)
+    return estimate(shape, larger).needed
 
 
-def _quantised(case: Case) -> Plan:
-    """The plan as QLoRA, with a rank of 16 where it had no adapter."""
-    plan = case.plan
-    return replace(
-        plan,
-        method="qlora",
-        quant_bits=4,
-        lora_rank=plan.lora_rank or 16,
-        lora_dropout=plan.lora_dropout or 0.0,
-        lora_targets=plan.lora_targets or case.facts.model.linear_modules,
-    )
-
-
-def _remedy(shape: Shape, case: Case, budget: float) -> str:
-    """The mildest change that fits: micro batch, checkpointing, length, quantisation."""
-    plan = case.plan
-    for size in reversed([m for m in _micro_batches(plan) if m < plan.micro_batch]):
-        if _need(shape, plan, size, plan.max_length) <= budget:
-            each = plan.effective_batch // plan.gpus // size
-            return f"set micro_batch = {size} and gradient_accumulation = {each}"
-    if not plan.gradient_checkpointing:
-        kept = replace(plan, gradient_checkpointing=True)
-        if _need(shape, kept, 1, plan.max_length) <= budget:
-            return "set gradient_checkpointing = true and micro_batch = 1"
-    length = plan.max_length // 2
-    while length >= SHORTEST:
-        if _need(shape, plan, 1, length) <= budget:
-            return f"set max_length = {length} and micro_batch = 1; longer rows are left out"
-        length //= 2
-    small = None if plan.method == "qlora" or shape.quantized else _quantised(case)
-    if small is not None and _need(shape, small, 1, plan.max_length) <= budget:
-        return "set method = 'qlora' with micro_batch = 1"
-    return "take a smaller model, a larger card, or more cards with zero_stage = 3"
+def _remedy(case: Case) -> str:
+    """The cheapest changes that would do, each with what the run needs then."""
+    found = cheapest(case.facts, case.plan)
+    if not found:
+        return "take a smaller model"
+    return "one of: " + "; ".join(f"{it.text} (needs {it.needed:.1f} GiB)" for it in found)
