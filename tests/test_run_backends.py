@@ -9,6 +9,7 @@ import pytest
 
 from ftc.build import build
 from ftc.errors import FtcError
+from ftc.estimate import observe
 from ftc.run import compare, environments, handover, process, record, results
 
 pytestmark = pytest.mark.backend
@@ -124,6 +125,20 @@ def test_a_few_steps_leave_an_adapter_and_a_lower_loss(bench):
     assert stages[0] == f"starting {bench[0].backend}"
     assert {"reading the rows", "training starts"} <= set(stages)
     assert "\x1b" not in (ended.folder / "log.txt").read_text()
+    seen = ended.peak
+    assert {"load", "first step", "train step", "save", "end"} <= set(seen.parts)
+    assert 0.2 < seen.before < seen.parts["train step"] <= seen.resident < seen.before + 1
+    assert seen.processes == 1 and seen.tree > seen.before
+    assert seen.allocated is None and seen.reserved is None and seen.driver is None
+    (found,) = observe.observe(ended.folder)
+    assert (found.metric, found.row.job.device, found.row.job.max_length) == (
+        "allocated",
+        "cpu",
+        128,
+    )
+    assert found.measured == pytest.approx(seen.parts["train step"] - seen.before, abs=1e-3)
+    assert 0 < found.predicted < found.measured  # all but nothing beside the libraries
+    assert str(bench[1]) not in str(found.row)
     before = {path.name for path in (bench[1] / "build").iterdir()}
     assert ended.folder.name in before
 

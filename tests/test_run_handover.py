@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ftc.backends.versions import PLUGIN
 from ftc.errors import FtcError
 from ftc.run import folders, handover, process, record, results
 from ftc.run.environments import Environment
@@ -92,6 +93,9 @@ def test_a_run_is_recorded_and_its_folder_is_whole(tmp_path, tool):
     ]
     assert events[0].text == "starting llamafactory"
     assert not list(ended.folder.glob(".run-*"))
+    for name in ("ftc_peak.py", "ftc_llamafactory.py"):
+        assert (ended.folder / name).read_bytes() == (PLUGIN.parent / name).read_bytes()
+    assert seen(ended.folder)["FTC_PEAK"] == "memory"
 
 
 def test_the_log_has_both_streams_and_no_colours(tmp_path, tool):
@@ -297,6 +301,18 @@ def test_a_backend_that_outlives_ftc_and_comes_to_its_end_is_finished(tmp_path, 
     wait_for(lambda: not process.alive(tool_process), "the backend's end")
     (settled,) = handover.settle(runs)
     assert (settled.state, settled.steps, settled.kind) == ("finished", 6, "adapter")
+
+
+def test_a_resumed_run_keeps_the_highest_memory_of_its_attempts(tmp_path, tool):
+    made = build(tmp_path / "build" / "demo", holds=200, delay=0.5, save_steps=1)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(made, tool, stop_at=5)
+    assert 200 < caught.value.record.peak.resident * 1024 < 300
+    ended = run(made, tool, resume=True)
+    assert (ended.state, ended.attempts) == ("finished", 2)
+    assert ended.peak.resident == caught.value.record.peak.resident
+    assert "GiB resident" in ended.summary()
+    assert record.read(ended.folder).peak == ended.peak
 
 
 def test_another_process_with_the_same_number_is_not_the_same(tmp_path):

@@ -35,6 +35,9 @@ PAGE = ROOT / "docs" / "memory.md"
 START, END = "<!-- made by tools/observed_cpu.py -->", "<!-- end of the CPU runs -->"
 STEPS = 2  # the optimizer's state is there from the end of the first
 ROWS = 120  # as few as ftc lets pass
+# glibc keeps freed tensors of up to 32 MiB for itself, which doubles what a process seems to use;
+# with this threshold (bytes) each goes back when it is freed, at the cost of time.
+RETURNED = 2**20
 TINY = "llama-tiny"
 # Runs in LLaMA-Factory's interpreter: random weights for the folder's config.json.
 WEIGHTS = """
@@ -216,6 +219,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.run:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ["MALLOC_MMAP_THRESHOLD_"] = str(RETURNED)
         train(asked.run)
     made = table(read(KEPT))
     if asked.write:

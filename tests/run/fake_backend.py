@@ -2,7 +2,8 @@
 
 Obeys the key "fake" of the config that it is given: steps, save_steps, delay (seconds a step),
 hang_at, deaf (ignores SIGINT, or SIGINT and SIGTERM), child (leaves a worker in another session),
-fail_at and log and status, half_at (a checkpoint without its state), nan_at, stop_at, result.
+fail_at and log and status, half_at (a checkpoint without its state), nan_at, stop_at, result,
+holds (MiB of memory, not when it is resumed).
 """
 
 import json
@@ -30,6 +31,7 @@ def main(config: dict) -> int:
     OUT.mkdir(exist_ok=True)
     resumed = config.get("resume_from_checkpoint")
     first = int(resumed.rpartition("-")[2]) + 1 if resumed else 1
+    held = b"x" * ((0 if resumed else fake.get("holds", 0)) * 2**20)
     for step in range(first, steps + 1):
         time.sleep(fake.get("delay", 0))
         if step == fake.get("fail_at"):
@@ -46,6 +48,7 @@ def main(config: dict) -> int:
             break
     if fake.get("result", True):
         save(OUT, steps, fake.get("steps", 6), state=True)
+    del held
     return 0
 
 

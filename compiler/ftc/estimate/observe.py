@@ -30,6 +30,7 @@ from ftc.run.record import Record
 LATER = {"liger_kernel": False}
 STEPS = ("first step", "train step")
 ON_CPU = "main memory of the process in a training step, without what it had before the model"
+RETAINED = "; freed memory that malloc keeps is in it"
 AGAIN = "ftc run RECIPE records it: train once more, a few steps are enough"
 
 
@@ -163,5 +164,9 @@ def _row(old: Record, plan: Plan, shape: Shape, job: Job, metric: Metric, gib: f
         gib=round(gib, 4),
         source=f"ftc run, {old.backend} {old.version}, {where}, {old.ended[:10]}",
         group=old.backend,
-        reading=ON_CPU if plan.device == "cpu" else "",
+        reading=_reading(old.folder) if plan.device == "cpu" else "",
     )
+
+
+def _reading(run: Path) -> str:
+    return ON_CPU + (RETAINED if peak.retained(run) else "")

@@ -99,6 +99,12 @@ def cards(folder: Path) -> list[str]:
     return [str(name) for said in _files(folder)[:1] for name in said.get("cards", [])]
 
 
+def retained(folder: Path) -> bool:
+    """Whether glibc kept freed memory for itself, as it does by default: a run on a CPU then holds
+    more than its tensors."""
+    return not any(said.get("mmap_threshold") for said in _files(folder))
+
+
 def _files(folder: Path) -> list[dict[str, Any]]:
     """Every readable file, the oldest first; a broken one says nothing."""
     found = []

@@ -23,6 +23,7 @@ from transformers import TrainerCallback  # type: ignore[import-not-found]
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 LOAD, FIRST, STEP, EVALUATION = "load", "first step", "train step", "evaluation step"
 SAVE, END = "save", "end"
+MALLOC = "MALLOC_MMAP_THRESHOLD_"
 SMALLEST = 2**20  # bytes by which a peak must grow to be written again
 
 
@@ -49,7 +50,11 @@ class Peak(TrainerCallback):  # type: ignore[misc]
     def __init__(self, folder: Path) -> None:
         rank = os.environ.get("RANK", "0")
         self.path = folder / f"rank{rank}-{os.getpid()}.json"
-        self.said: dict[str, Any] = {"rank": int(rank), "device": os.environ.get("FTC_DEVICE", "")}
+        self.said: dict[str, Any] = {
+            "rank": int(rank),
+            "device": os.environ.get("FTC_DEVICE", ""),
+            "mmap_threshold": os.environ.get(MALLOC),  # glibc's allocator, see docs/memory.md
+        }
         self.parts: dict[str, dict[str, int]] = {}
         self.highest: dict[str, int] = {}
         self.written: dict[str, int] = {}
