@@ -156,6 +156,14 @@ def test_text_fits_a_terminal(each):
         assert f"{words.gib(tool.fullest.needed)} GiB" in said
 
 
+def test_control_characters_are_escaped():
+    row = shipped()[0]._replace(name="evil\x1b[2J", source="x\x07y")
+    said = text.plain(text.lines(made(rows=[row])))
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert r"evil\x1b[2J" in said
+
+
 def test_styles_are_known(each):
     styles = {style for line in text.lines(each) for _, style in line}
     assert styles <= {*text.STYLES, ""}

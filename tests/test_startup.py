@@ -68,3 +68,12 @@ def test_build_loads_no_heavy_library(tmp_path, backend):
     foreign = set(loaded(*arguments, cwd=tmp_path)["foreign"])
     assert foreign <= BUILD, foreign - BUILD
     assert not foreign & {"torch", "transformers", "datasets", "pyarrow", "rich"}
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_estimate_loads_no_heavy_library(tmp_path, form):
+    recipe = str(ROOT / "recipes" / "qlora-8b-24gb.toml")
+    said = loaded("estimate", recipe, "--offline", "--format", form, cwd=tmp_path)
+    assert set(said["foreign"]) <= BUILD, set(said["foreign"]) - BUILD
+    assert "ftc.estimate.plot" not in said["own"]
+    assert "ftc.run.environments" not in said["own"]

@@ -26,14 +26,23 @@ def check(path: Path) -> None:
             f"--plot {path}: {path.suffix or 'a file without a suffix'} is not drawn",
             hint=f"end the name in one of: {', '.join(SUFFIXES)}",
         )
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-        raise FtcError(f"--plot {path}: {what}", hint="name a file, such as memory.svg")
+    if wrong := _place(path):
+        raise FtcError(f"--plot {path}: {wrong}", hint="name a file, such as memory.svg")
     if find_spec("matplotlib") is None:
         raise FtcError(
             "--plot needs Matplotlib, which is not installed",
             hint='pip install "ftc[plot]", or pip install matplotlib beside ftc',
         )
+
+
+def _place(path: Path) -> str:
+    """What is wrong with a place to write to, "" when nothing is."""
+    try:
+        if path.is_dir():
+            return "is a folder"
+        return "" if path.absolute().parent.is_dir() else f"there is no folder {path.parent}"
+    except OSError as error:  # no right to look, or a name that is too long
+        return f"cannot be written: {error.strerror}"
 
 
 def write(path: Path, report: Report) -> None:

@@ -22,6 +22,7 @@ from ftc.estimate.words import (
     model_line,
     near_cells,
     price_line,
+    printable,
     run_line,
     time_lines,
 )
@@ -62,7 +63,15 @@ STYLES: dict[str, str] = {
 
 
 def lines(report: Report) -> Iterator[Line]:
-    """The whole report, a list of (text, style) a line; styles are keys of STYLES or ""."""
+    """The whole report, a list of (text, style) a line; styles are keys of STYLES or "".
+
+    What cannot be printed is written as an escape: names come from files of others.
+    """
+    for line in _lines(report):
+        yield [(printable(text), style) for text, style in line]
+
+
+def _lines(report: Report) -> Iterator[Line]:
     verdict = report.verdict
     yield [(f"{report.plan.name}: ", "title"), (verdict, verdict)]
     for said in (model_line(report), run_line(report), headline(report)):

@@ -38,6 +38,11 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def printable(text: str) -> str:
+    """Text without control characters: they are written as escapes."""
+    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in text)
+
+
 def short(number: float) -> str:
     """A large number with its word: `8.03 billion`."""
     for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
@@ -133,7 +138,11 @@ def price_line(report: Report, tool: Tool) -> Iterator[tuple[str, str]]:
     price = report.price(tool)
     if price is not None:
         rate = f"{report.price_per_hour:g} a card and hour"
-        yield "price", f"{price[0]:,.2f} to {price[1]:,.2f}, at {rate}"
+        yield "price", f"{_money(price[0])} to {_money(price[1])}, at {rate}"
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 0.1 else f"{amount:.2g}"
 
 
 def disk_line(disk: Disk) -> str:
