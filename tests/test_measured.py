@@ -11,13 +11,19 @@ import pytest
 from ftc.errors import FtcError
 from ftc.memory import measured
 from ftc.memory.confidence import judge
-from ftc.memory.formula import Job, Shape
+from ftc.memory.formula import Job, parameters
 from ftc.memory.nearest import nearest, predicted
 
 HERE = Path(__file__).parent / "memory"
 TOOL = runpy.run_path(str(HERE.parents[1] / "tools" / "memory_table.py"))
 ROWS = TOOL["rows"]()
-TOO_LOW = tomllib.loads((HERE / "too_low.toml").read_text())["rows"]
+
+
+def toml(name):
+    return tomllib.loads((HERE / name).read_text())
+
+
+TOO_LOW = toml("too_low.toml")
 LLAMA = measured.models()["llama3.1-8b"]
 
 
@@ -34,9 +40,14 @@ def test_every_row_has_its_own_id_and_a_source():
     assert all(row.source and row.group for row in rows)
 
 
-def test_shapes_are_those_of_the_tests():
-    tests = TOOL["shapes"]()
-    assert {name: tests[name] for name in measured.models()} == measured.models()
+PUBLISHED = [(name, row) for name, row in toml("measured_configs.toml").items()]
+
+
+@pytest.mark.parametrize(("name", "row"), PUBLISHED, ids=[name for name, _ in PUBLISHED])
+def test_the_models_have_their_published_size(name, row):
+    if "parameters" in row:
+        got = parameters(measured.models()[name]) / 1e9
+        assert got == pytest.approx(row["parameters"], rel=0.005)
 
 
 def test_what_is_written_reads_back(tmp_path):
@@ -98,26 +109,69 @@ def test_a_file_that_is_not_there(tmp_path):
 # Against published runs
 
 
-def test_error_over_published_runs():
-    pooled = [abs(row.error) for row in ROWS if row.group in TOOL["POOLED"]]
-    assert len(pooled) >= 15
-    assert statistics.median(pooled) <= 0.04
+def figures(*groups, metric=None, held_out=False):
+    found = [
+        one
+        for one in ROWS
+        if one.row.group in groups
+        and one.row.held_out == held_out
+        and metric in (None, one.row.metric)
+    ]
+    assert found
+    return found
+
+
+def test_error_over_our_own_stack():
+    """The goal is a median of 2 %, nine in ten within 10 %: two READMEs miss it (too_low.toml)."""
+    own = [one for one in ROWS if one.bar]
+    assert len(own) == 11
+    assert statistics.median(abs(one.error) for one in own) <= 0.02
+    rest = [one for one in own if not one.row.id.startswith(("axolotl-afm", "axolotl-olmo3"))]
+    assert TOOL["ninety"](one.error for one in rest) <= 0.04
+
+
+@pytest.mark.parametrize(
+    ("group", "metric", "median", "ninety"),
+    [
+        ("canifinetune", "allocated", 0.01, 0.02),
+        ("canifinetune", "reserved", 0.05, 0.15),
+        ("peft", "reserved", 0.04, 0.06),
+        ("axolotl", "reserved", 0.02, 0.15),
+        ("fms", "allocated", 0.015, 0.06),
+        ("fms", "device", 0.08, 0.2),
+        ("fms-fsdp", "allocated", 0.08, 0.2),
+    ],
+)
+def test_error_over_rows_that_were_held_out(group, metric, median, ninety):
+    errors = [abs(one.error) for one in figures(group, metric=metric, held_out=True)]
+    assert statistics.median(errors) <= median
+    assert TOOL["ninety"](errors) <= ninety
 
 
 @pytest.mark.parametrize(
     ("group", "bound"),
-    [("ms-swift", 0.15), ("qwen", 0.05), ("qwen-zero3", 0.06), ("fsdp-qlora", 0.10)],
+    [
+        ("ms-swift", 0.15),
+        ("qwen", 0.05),
+        ("qwen-emb", 0.1),
+        ("qwen-gptq", 0.12),
+        ("qwen-zero3", 0.06),
+        ("fsdp-qlora", 0.10),
+        ("litgpt", 0.25),
+        ("torchtune", 0.03),
+        ("capacity", 0.03),
+    ],
 )
 def test_error_of_other_stacks(group, bound):
-    errors = [abs(row.error) for row in ROWS if row.group == group]
-    assert errors
-    assert statistics.median(errors) <= bound
+    assert statistics.median(abs(one.error) for one in figures(group)) <= bound
 
 
 def test_too_low_only_where_listed():
-    """`reserved` of ms-swift is left out: lengths vary there, and it is not the fit test."""
-    low = {one.row.id for one in ROWS if one.error < -0.1 and one.group != "ms-swift"}
-    assert low == set(TOO_LOW)
+    low = [one.row for one in ROWS if one.error < -0.05]
+    groups = {f"{row.group}: {row.metric}" for row in low} & set(TOO_LOW["groups"])
+    alone = {row.id for row in low if f"{row.group}: {row.metric}" not in groups}
+    assert alone == set(TOO_LOW["rows"])
+    assert groups == set(TOO_LOW["groups"])
 
 
 def test_what_the_tool_makes_is_of_today():
@@ -154,8 +208,25 @@ def test_no_rows_no_neighbours():
 def test_a_common_job_is_sure():
     got = judge(LLAMA, job(), known=True)
     assert got.level == "high"
-    assert got.low <= 1 <= got.high
-    assert "one card" in got.reasons[0]
+    assert 0.9 < got.low <= 1 <= got.high < 1.2
+    assert got.reasons[0].startswith("one card: ")
+    assert len(got.reasons) == 1
+
+
+def test_reserved_memory_is_less_sure_than_what_is_needed():
+    needed, constant, varying = (
+        judge(LLAMA, job(packing=packing), True, metric)
+        for packing, metric in ((True, "needed"), (True, "reserved"), (False, "reserved"))
+    )
+    assert needed.high < constant.high <= varying.high
+    assert "lengths vary" in varying.reasons[0]
+
+
+@pytest.mark.parametrize("name", measured.models())
+def test_ranges_hold_one(name):
+    for metric in ("allocated", "reserved", "needed", "device"):
+        got = judge(measured.models()[name], job(), True, metric)
+        assert got.low <= 1 <= got.high
 
 
 @pytest.mark.parametrize(
@@ -164,7 +235,6 @@ def test_a_common_job_is_sure():
         ({"gpus": 4, "zero_stage": 3}, "medium"),
         ({"gpus": 4, "zero_stage": 2}, "low"),
         ({"gpus": 2}, "low"),
-        ({"dora": True}, "low"),
         ({"bits": 8}, "low"),
         ({"stage": "dpo"}, "low"),
         ({"device": "cpu"}, "low"),
@@ -176,13 +246,11 @@ def test_what_was_never_measured_is_less_sure(settings, level):
     assert len(got.reasons) >= (2 if level == "low" else 1)
 
 
-def test_an_unknown_architecture_is_unsure():
-    known, unknown = (judge(LLAMA, job(), known=known) for known in (True, False))
-    assert unknown.level == "low"
-    assert unknown.high > known.high or unknown.low < known.low
-    assert any("unknown architecture" in reason for reason in unknown.reasons)
-
-
-def test_shapes_of_records_are_hashable():
-    assert len({dataclasses.replace(LLAMA), LLAMA}) == 1
-    assert isinstance(LLAMA, Shape)
+@pytest.mark.parametrize("known", [True, False])
+def test_an_unknown_architecture_is_unsure(known):
+    shape = LLAMA if not known else dataclasses.replace(LLAMA, guessed=("attention", "norms"))
+    sure, unsure = judge(LLAMA, job(), known=True), judge(shape, job(), known=known)
+    assert unsure.level == "low"
+    assert unsure.high > 1.25 > sure.high
+    assert any("a guess" in reason for reason in unsure.reasons)
+    assert not known or "attention, norms counted by Llama's rules" in unsure.reasons[-1]

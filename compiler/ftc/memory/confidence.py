@@ -11,11 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 from ftc import kept
 from ftc.memory.job import Job
+from ftc.memory.measured import Metric
 from ftc.memory.shape import Shape
 
 TABLE = Path(__file__).with_name("confidence.toml")
 Level = Literal["high", "medium", "low"]
 LEVELS: tuple[Level, ...] = ("high", "medium", "low")
+HIGH, MEDIUM = 0.1, 0.25  # nine in ten errors are within
 
 
 class Confidence(NamedTuple):
@@ -27,48 +29,60 @@ class Confidence(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def judge(shape: Shape, job: Job, known: bool) -> Confidence:
-    """How sure an estimate is. `known`: the architecture is in the table of facts."""
-    marks = _marks(shape, job, known)
+def judge(shape: Shape, job: Job, known: bool, metric: Metric = "needed") -> Confidence:
+    """How sure an estimate of `metric` is. `known`: the architecture is in the table of facts."""
     table = _classes()
-    found = [table[name] for name, _, _ in marks]
-    level = max((level for _, level, _ in marks), key=LEVELS.index)
+    name, text = _class(job, metric)
+    marks = [(name, text)]
+    marks += [("never compared", f"{what}: no measured run to compare with")
+              for what in unmeasured(shape, job)]  # fmt: skip
+    if not (known and shape.known):
+        marks.append(("unknown architecture", _guesses(shape)))
+    rows = [table[name] for name, _ in marks]
     return Confidence(
-        level=level,
-        low=min(row["low"] for row in found),
-        high=max(row["high"] for row in found),
-        reasons=tuple(text.format(**table[name]) for name, _, text in marks),
+        level="low" if len(marks) > 1 else _level(rows[0]["ninety"]),
+        low=min(row["low"] for row in rows),
+        high=max(row["high"] for row in rows),
+        reasons=tuple(text.format(**table[name]) for name, text in marks),
     )
 
 
-def _marks(shape: Shape, job: Job, known: bool) -> list[tuple[str, Level, str]]:
-    """The classes of residuals that a job belongs to, with the level and the reason of each."""
-    compared = "compared with {n} published runs of this kind, nine in ten within {ninety:.0%}"
-    marks: list[tuple[str, Level, str]] = []
+def _class(job: Job, metric: Metric) -> tuple[str, str]:
+    """The rows that a job is like, and the sentence that says how they agree."""
+    compared = "{n} measured figures, nine in ten within {ninety:.0%}"
     if job.gpus > 1 or job.zero_stage:
-        marks.append(("several cards", "medium", f"several cards: {compared}"))
-    else:
-        marks.append(("one card", "high", f"one card: {compared}"))
-    for text in unmeasured(shape, job):
-        marks.append(("unmeasured", "low", f"{text}: never compared with a run"))
-    if not known:
-        text = f"unknown architecture {shape.model_type!r}: its block is taken for Llama's"
-        marks.append(("unknown architecture", "low", text))
-    return marks
+        return "several cards", f"several cards, ZeRO-3 and FSDP: {compared}"
+    if metric in ("allocated", "needed"):
+        return "one card", f"one card: {compared}"
+    if job.padding and not job.packing:
+        return "one card, varying lengths", f"reserved memory where lengths vary: {compared}"
+    return "one card, reserved", f"reserved memory on one card: {compared}"
+
+
+def _level(ninety: float) -> Level:
+    return "high" if ninety <= HIGH else "medium" if ninety <= MEDIUM else "low"
+
+
+def _guesses(shape: Shape) -> str:
+    terms = ", ".join(shape.guessed) or "attention, mlp, norms"
+    kind = shape.model_type or "without a name"
+    return f"architecture {kind} is not known: {terms} counted by Llama's rules, a guess"
 
 
 def unmeasured(shape: Shape, job: Job) -> tuple[str, ...]:
     """What a job does that no measured run does."""
     remarks = {
         "preference losses": job.preference,
-        "DoRA": job.dora and not job.full,
         "8-bit base": job.base_bits == 8,
         f"ZeRO {job.zero_stage}": job.zero_stage in (1, 2),
         "several cards without ZeRO": job.gpus > 1 and not job.zero_stage,
         "optimizer on the host": bool(job.zero_stage and job.offload_optimizer),
         "a run on the CPU": job.device == "cpu",
-        "mixture of experts": bool(shape.experts),
+        "Liger's kernels": job.liger,
+        "latent attention": bool(shape.kv_lora_rank),
+        "adapters on experts": job.expert_adapters and bool(shape.experts),
         "soft-capped logits": shape.softcap,
+        f"a base stored as {shape.quantized}": bool(shape.quantized),
     }
     return tuple(text for text, applies in remarks.items() if applies)
 
