@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
@@ -154,7 +154,13 @@ def _row(line: dict[str, str | None]) -> Row:
         id=cells["id"],
         name=cells["model"],
         shape=_shape(cells["model"], cells.get("shape", "")),
-        job=Job(**{name: _value(name, cells[name]) for name in _settings() if cells.get(name)}),
+        job=Job(
+            **{
+                name: _value(name, text)
+                for name, text in cells.items()
+                if text and name in _settings()
+            }
+        ),  # fmt: skip
         metric=cast(Metric, metric),
         gib=gib,
         source=cells.get("source", ""),
@@ -207,6 +213,7 @@ def _choices(name: str) -> tuple[str, ...]:
     return tuple(str(value) for value in get_args(hint)) if get_origin(hint) is Literal else ()
 
 
+@lru_cache(maxsize=4096)  # a few values fill most cells
 def _value(name: str, text: str) -> Any:
     default = _settings()[name].default
     if isinstance(default, bool):
