@@ -58,12 +58,12 @@ def observe(run: Path) -> tuple[Observed, ...]:
             hint="name a finished one" if old.state == "running" else "--resume goes on with it",
         )
     _check_unchanged(old)
-    plan, shape = _plan(run), _shape(run)
-    config = _config(old)
-    job = backend_job(plan, old.backend, old.version, config)
+    plan = _plan(run)
     found = _measured(old, plan)
     if not found:
         raise FtcError(f"{run}: no peak of memory was measured in this run", hint=AGAIN)
+    shape = _shape(run)
+    job = backend_job(plan, old.backend, old.version, _config(old))
     rows = [_row(old, plan, shape, job, metric, gib) for metric, gib in found.items()]
     return tuple(Observed(row.metric, predicted(row), row.gib, row) for row in rows)
 
