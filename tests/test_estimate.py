@@ -193,6 +193,20 @@ def test_what_does_not_fit_is_told_what_would():
     assert "vram-budget" not in {it.rule for it in short.findings}
 
 
+def test_native_keys_that_are_too_much_are_named(tmp_path):
+    source = (ROOT / "recipes" / "full-7b-80gb.toml").read_text()
+    source = source.replace("data/", f"{ROOT / 'recipes' / 'data'}/")
+    source += "\n[backend.llamafactory]\npure_bf16 = false\n"
+    (tmp_path / "recipe.toml").write_text(source)
+    change = lambda it: overlaid(it, vram_gb=60.0)  # noqa: E731
+    found = report(compile_recipe(tmp_path / "recipe.toml", offline=True, change=change))
+    assert found.tools[0].verdict != "does not fit"
+    assert found.tools[1].verdict == "does not fit"
+    (remedy,) = found.remedies
+    assert "[backend.llamafactory]: pure_bf16" in remedy.text
+    assert remedy.needed == pytest.approx(found.tools[0].fullest.needed)
+
+
 def test_nothing_is_chosen_for_a_budget_that_is_not_there():
     free = made("instagram-scripts")
     assert free.hardware.vram_gb is None

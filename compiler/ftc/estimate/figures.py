@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ftc.backends.memory import job as backend_job
 from ftc.build import Compiled, findings, native
@@ -22,6 +22,7 @@ from ftc.memory.shape import Shape
 from ftc.memory.speed import timing
 from ftc.plan import Plan
 from ftc.resolve.changes import cheapest
+from ftc.resolve.memory import plan_job
 
 NEAR = 3  # measured runs that are shown
 REMEDIES = 3  # changes that are offered where a run does not fit
@@ -44,7 +45,6 @@ def report(compiled: Compiled, rows: Sequence[Row] = ()) -> Report:
         _tool(compiled, shape, backend, version, rows)
         for backend, version in dict.fromkeys(facts.backends)
     )
-    fits = all(tool.verdict != "does not fit" for tool in tools)
     return Report(
         plan=plan,
         shape=shape,
@@ -53,10 +53,27 @@ def report(compiled: Compiled, rows: Sequence[Row] = ()) -> Report:
         source=facts.model.source,
         tools=tools,
         choices=choices(plan) if facts.hardware.vram_gb is not None else (),
-        remedies=() if fits else tuple(Remedy(*it) for it in cheapest(facts, plan, REMEDIES)),
+        remedies=tuple(_remedies(compiled, shape, tools)),
         price_per_hour=compiled.recipe.hardware.price_per_hour,
         findings=tuple(it for it in findings(compiled) if it.rule != VRAM_RULE),
     )
+
+
+def _remedies(compiled: Compiled, shape: Shape, tools: Sequence[Tool]) -> Iterator[Remedy]:
+    """What would make every tool fit: the native keys away where they alone are too much."""
+    facts, plan = compiled.facts, compiled.plan
+    short = [tool for tool in tools if tool.verdict == "does not fit"]
+    budget = facts.hardware.vram_gb
+    if not short or budget is None:
+        return
+    needed = estimate(shape, plan_job(plan)).needed
+    if needed > budget:
+        yield from (Remedy(*it) for it in cheapest(facts, plan, REMEDIES))
+        return
+    for tool in short:
+        keys = ", ".join(getattr(compiled.recipe.backend, tool.backend))
+        if keys:
+            yield Remedy(f"leave out what changes it of [backend.{tool.backend}]: {keys}", needed)
 
 
 def choices(plan: Plan) -> tuple[Choice, ...]:

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from ftc.estimate.bars import LETTERS
 from ftc.estimate.grid import Cell, Grid, grid
 from ftc.estimate.report import Report, Tool
-from ftc.estimate.words import gib
+from ftc.estimate.words import LEAST, gib
 
 INK = "#1b1f24"  # text and axes; a page replaces it by its own colour
 ON_LIGHT = "#101418"  # text on coloured ground, the same on every page
@@ -166,9 +166,9 @@ def _places(tools: Sequence[Tool]) -> Iterator[tuple[float, Tool, Any]]:
 
 
 def _legend(report: Report) -> Iterator[Any]:
-    there = {part for tool in report.tools for phase in tool.phases for part in phase.parts}
+    found = [phase.parts for tool in report.tools for phase in tool.phases]
     for part in LETTERS:
-        if part in there:
+        if any(parts.get(part, 0.0) >= LEAST for parts in found):
             idle = part == "idle cache"
             name = "idle cache (given back)" if idle else part
             yield Patch(facecolor=COLOURS[part], label=name, hatch="////" if idle else None)
