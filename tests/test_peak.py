@@ -156,17 +156,18 @@ def trained(request, tmp_path_factory):
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    return folder
+    return folder, request.param
 
 
 def test_each_part_has_its_own_peak_and_none_hides_the_highest(trained):
-    found = peak.told(trained)
+    folder, tool = trained
+    found = peak.told(folder)
     assert {name: round(size * 1024) for name, size in found.parts.items()} == {
         "load": 700,
         "first step": 400,
-        "train step": 500,
-        "evaluation step": 300,
-        "save": 600,
+        "train step": 550,
+        "evaluation step": 300 if tool == "axolotl" else 350,  # its log sets back before that
+        "save": 650,
         "end": 900,
     }
     assert (found.allocated, found.reserved) == (round(900 / 1024, 4), round(902 / 1024, 4))
@@ -174,12 +175,12 @@ def test_each_part_has_its_own_peak_and_none_hides_the_highest(trained):
 
 
 def test_the_file_says_what_was_trained_and_no_names_of_folders(trained):
-    (path,) = (trained / peak.FOLDER).glob("*.json")
+    (path,) = (trained[0] / peak.FOLDER).glob("*.json")
     text = path.read_text()
     said = json.loads(text)
     assert said["weights"] == {"bfloat16": 1010} and said["trained"] == {"bfloat16": 10}
-    assert said["cards"] == ["Card 0", "Card 1"] == peak.cards(trained)
-    assert peak.model(trained) == {"model_type": "llama"}
+    assert said["cards"] == ["Card 0", "Card 1"] == peak.cards(trained[0])
+    assert peak.model(trained[0]) == {"model_type": "llama"}
     assert "secret" not in text
 
 

@@ -32,8 +32,8 @@ def moment(mib, card=0):
     torch.use(card, 100 * MIB)
 
 
-def call(name, *, evaluates=False, logs=True):
-    control = SimpleNamespace(should_evaluate=evaluates, should_log=logs)
+def call(name, *, evaluates=False, saves=False, logs=True):
+    control = SimpleNamespace(should_evaluate=evaluates, should_save=saves, should_log=logs)
     if name == "on_log" and axolotl:
         torch.reset(0)
     getattr(measure, name)(None, None, control, model=Model())
@@ -52,12 +52,18 @@ moment(500)
 call("on_step_end", evaluates=True, logs=False)
 moment(300)
 call("on_prediction_step")
+moment(350)  # what the batches said is gathered
 call("on_log")
 call("on_evaluate")
 moment(600, card=1)
 call("on_save")
 moment(450)
-call("on_step_end")
-call("on_log")
+call("on_step_end", saves=True, logs=False)
+moment(650, card=1)
+call("on_save")
+moment(450)
+call("on_step_end", logs=False)
+moment(550)
+call("on_save")  # at the end of an epoch: nothing was set back, and nothing is lost
 moment(900)
 call("on_train_end")

@@ -59,7 +59,7 @@ class Peak(TrainerCallback):  # type: ignore[misc]
         self.highest: dict[str, int] = {}
         self.written: dict[str, int] = {}
         self.before = 0  # resident bytes before the model
-        self.trained = False
+        self.part = LOAD  # what the memory is used for just now
         self.fresh = True  # the counters were set back after the last training step
         self.frees = True  # the kernel's counter can be set back
         atexit.register(self.closed)
@@ -76,6 +76,7 @@ class Peak(TrainerCallback):  # type: ignore[misc]
         self._take(part)
 
     def _take(self, part: str) -> None:
+        self.part = part
         now = _cards() | {"resident": _status("VmHWM" if self.frees else "VmRSS")}
         for known in (self.parts.setdefault(part, {}), self.highest):
             known.update({name: max(size, known.get(name, 0)) for name, size in now.items()})
@@ -118,14 +119,15 @@ class Peak(TrainerCallback):  # type: ignore[misc]
     @quietly
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """An optimizer step: the first one makes the optimizer's state at its end."""
-        self._take(STEP if self.trained else FIRST)
-        self.trained, self.fresh = True, False
-        if control.should_evaluate and not control.should_log:
+        self._take(STEP if FIRST in self.parts else FIRST)
+        self.fresh = False
+        if (control.should_evaluate or control.should_save) and not control.should_log:
             self._set_back()
 
     @quietly
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The trainer has read what it wanted."""
+        self._take(self.part)
         self._set_back()
 
     @quietly
@@ -134,18 +136,19 @@ class Peak(TrainerCallback):  # type: ignore[misc]
         if self.fresh:
             self._take(EVALUATION)
         else:
+            self._take(self.part)
             self._set_back()
 
     @quietly
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The next thing is a step or a checkpoint."""
+        self._take(self.part)
         self._set_back()
 
     @quietly
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """A checkpoint was written."""
-        if self.fresh:
-            self._take(SAVE)
+        self._take(SAVE if self.fresh else self.part)
         self._set_back()
 
     @quietly
