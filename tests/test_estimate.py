@@ -16,6 +16,7 @@ from ftc.estimate import bars, moments, text, words
 from ftc.estimate.figures import kept, report, row_tokens
 from ftc.estimate.grid import grid
 from ftc.estimate.hardware import overlaid
+from ftc.estimate.report import FIGURES
 from ftc.estimate.verdict import judged
 from ftc.facts.records import Lengths
 from ftc.memory.confidence import Confidence
@@ -97,10 +98,10 @@ def test_an_unknown_architecture_is_never_sure(tmp_path):
     for tool in found.tools:
         assert tool.confidence.level == "low"
         assert "strange" in " ".join(tool.confidence.reasons)
-        assert "attention, mlp, norms" in " ".join(tool.notes)
+        assert "attention, mlp, norms" in " ".join(tool.confidence.reasons)
     for budget in (3, 4, 5, 6, 7, 8, 10, 12, 16, 20):
         for tool in at(budget).tools:
-            assert (tool.verdict == "fits") <= (tool.span(tool.fullest.needed)[1] <= 0.9 * budget)
+            assert (tool.verdict == "fits") <= (tool.span(tool.fullest)[1] <= 0.9 * budget)
 
 
 # The report
@@ -114,8 +115,9 @@ def test_parts_make_the_whole_and_nothing_is_negative(each):
             assert sum(phase.parts.values()) == pytest.approx(phase.device)
             assert min(phase.parts.values()) > 0
             assert 0 < phase.allocated <= phase.reserved <= phase.device
-            low, high = tool.span(phase.needed)
-            assert 0 < low <= phase.needed <= high
+            for name in FIGURES:
+                low, high = tool.span(phase, name)
+                assert 0 < low <= getattr(phase, name) <= high
         assert tool.fullest.needed == max(phase.needed for phase in tool.phases)
         assert len(tool.near) == 3
         assert tool.timing.tokens > 0
@@ -282,6 +284,12 @@ path = "rows.jsonl"
 def test_hardware_asked_about(said, asked, gpu, vram_gb):
     it = overlaid(recipes.parse(RECIPE.format(said), "x"), **asked).hardware
     assert (it.device, it.gpu, it.vram_gb) == ("gpu", gpu, vram_gb)
+
+
+def test_a_budget_over_the_card_is_said():
+    assert "not the 80 asked for" in words.headline(made(gpu="RTX 4090", vram_gb=80.0))
+    assert "asked for" not in words.headline(made(gpu="RTX 4090", vram_gb=20.0))
+    assert "asked for" not in words.headline(made(gpu="RTX 4090"))
 
 
 def test_nothing_asked_changes_nothing():

@@ -49,6 +49,7 @@ def report(compiled: Compiled, rows: Sequence[Row] = ()) -> Report:
         plan=plan,
         shape=shape,
         hardware=facts.hardware,
+        asked_gib=compiled.recipe.hardware.vram_gb,
         parameters=parameters(shape),
         source=facts.model.source,
         tools=tools,
@@ -93,12 +94,14 @@ def _tool(
     job = backend_job(plan, backend, version, config)
     found = phases(shape, job)
     confidence = judge(shape, job, shape.known)
+    reserved = judge(shape, job, shape.known, "reserved")
     return Tool(
         backend=backend,
         version=version,
         job=job,
         phases=found,
         confidence=confidence,
+        reserved=reserved,
         verdict=judged(_most(found), confidence, facts.hardware.vram_gb),
         near=tuple(nearest(shape, job, rows, NEAR)),
         timing=timing(
@@ -109,14 +112,8 @@ def _tool(
             row_tokens=row_tokens(facts, plan),
         ),
         disk=disk(shape, job, kept=kept(plan)),
-        notes=(*_guesses(shape), *estimate(shape, job).notes),
+        notes=estimate(shape, job).notes,
     )
-
-
-def _guesses(shape: Shape) -> tuple[str, ...]:
-    if shape.known:
-        return ()
-    return (f"guesses, taken as Llama's: {', '.join(shape.guessed)}",)
 
 
 def _most(found: Sequence[Phase]) -> float:

@@ -15,12 +15,14 @@ from ftc.estimate.words import (
     LEAST,
     between,
     disk_line,
+    figure,
     figure_labels,
     gib,
     headline,
     model_line,
     near_cells,
     price_line,
+    reasons,
     run_line,
     time_lines,
 )
@@ -62,15 +64,16 @@ def _tool(report: Report, tool: Tool) -> dict[str, Any]:
     return {
         "name": tool.name,
         "verdict": tool.verdict,
-        "needs": f"{gib(full.needed)} GiB ({between(*tool.span(full.needed))})"
+        "needs": f"{gib(full.needed)} GiB ({between(*tool.span(full))})"
         + (f" of {gib(budget)}" if budget is not None else ""),
         "fullest": f"{full.name}: {meaning(full)}",
         "remedy": ", ".join(remedies(full, tool.job)) if tool.verdict in UNCERTAIN else "",
-        "confidence": tool.confidence,
+        "level": tool.confidence.level,
+        "reasons": [reason for _, reason in reasons(tool)],
         "phases": [phase.name for phase in tool.phases],
         "parts": _parts(tool),
         "figures": [
-            (label, [_figure(tool, getattr(phase, name)) for phase in tool.phases])
+            (label, [figure(tool, phase, name) for phase in tool.phases])
             for name, label in figure_labels(tool).items()
         ],
         "near": [near_cells(near) for near in tool.near],
@@ -92,10 +95,6 @@ def _parts(tool: Tool) -> list[tuple[str, str, list[str]]]:
         if max(sizes) >= LEAST:
             rows.append((part, plot.COLOURS[part], [gib(it) if it else "" for it in sizes]))
     return rows
-
-
-def _figure(tool: Tool, size: float) -> str:
-    return f"{gib(size)} ({between(*tool.span(size))})"
 
 
 def _grid(it: Grid) -> dict[str, Any]:

@@ -122,8 +122,8 @@ def _bars(figure: Any, report: Report) -> None:
                     hatch="////" if idle else None,
                 )
                 left += size
-        _range(axes, y, *tool.span(phase.needed))
-    most = max(budget or 0.0, *(max(p.device, t.span(p.needed)[1]) for _, t, p in places))
+        _range(axes, y, *tool.span(phase))
+    most = max(budget or 0.0, *(max(p.device, t.span(p)[1]) for _, t, p in places))
     beside = {"transform": axes.get_yaxis_transform(), "ha": "left"}
     for y, _, phase in places:
         axes.text(1.01, y, gib(phase.needed), va="center", fontsize=10, **beside)

@@ -39,13 +39,17 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Tool:
-    """One rendered config: what a backend would hold on one card, and how long it would take."""
+    """One rendered config: what a backend would hold on one card, and how long it would take.
+
+    `confidence` is that of what is needed; `reserved` that of what the allocator holds.
+    """
 
     backend: str
     version: str
     job: Job
     phases: tuple[Phase, ...]
     confidence: Confidence
+    reserved: Confidence
     verdict: Verdict
     near: tuple[Near, ...]
     timing: Timing
@@ -62,9 +66,11 @@ class Tool:
         """The phase that decides whether the run fits."""
         return max(self.phases, key=lambda phase: phase.needed)
 
-    def span(self, gib: float) -> tuple[float, float]:
-        """The range around a figure, as the confidence has it."""
-        return gib * self.confidence.low, gib * self.confidence.high
+    def span(self, phase: Phase, figure: str = "needed") -> tuple[float, float]:
+        """The range around a figure of a phase, GiB: the estimate times its factors."""
+        sure = self.reserved if figure in ("reserved", "device") else self.confidence
+        gib: float = getattr(phase, figure)
+        return gib * sure.low, gib * sure.high
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ class Report:
     plan: Plan
     shape: Shape
     hardware: Hardware
+    asked_gib: float | None  # the budget that was asked for; a card may have less
     parameters: int
     source: str  # where the model's shape comes from
     tools: tuple[Tool, ...]
@@ -160,12 +167,8 @@ class Report:
             "verdict": tool.verdict,
             "fullest": tool.fullest.name,
             **_figures(tool, tool.fullest),
-            "confidence": {
-                "level": tool.confidence.level,
-                "low_factor": rounded(tool.confidence.low),
-                "high_factor": rounded(tool.confidence.high),
-                "reasons": tool.confidence.reasons,
-            },
+            "confidence": _confidence(tool.confidence),
+            "confidence_reserved": _confidence(tool.reserved),
             "phases": [
                 {"name": phase.name, "peak_at": phase.peak_at}
                 | _figures(tool, phase)
@@ -187,11 +190,16 @@ def rounded(value: float) -> float:
     return round(value, 4)
 
 
+def _confidence(it: Confidence) -> dict[str, Any]:
+    factors = {"low_factor": rounded(it.low), "high_factor": rounded(it.high)}
+    return {"level": it.level, **factors, "reasons": it.reasons}
+
+
 def _figures(tool: Tool, phase: Phase) -> dict[str, Any]:
     found = {}
     for name in FIGURES:
         gib = getattr(phase, name)
-        low, high = tool.span(gib)
+        low, high = tool.span(phase, name)
         found[name] = {"gib": rounded(gib), "low_gib": rounded(low), "high_gib": rounded(high)}
     return found
 

@@ -16,6 +16,7 @@ from ftc.estimate.words import (
     between,
     count,
     disk_line,
+    figure,
     figure_labels,
     gib,
     headline,
@@ -23,6 +24,7 @@ from ftc.estimate.words import (
     near_cells,
     price_line,
     printable,
+    reasons,
     run_line,
     time_lines,
 )
@@ -115,7 +117,7 @@ def _tool(report: Report, alike: list[Tool]) -> Iterator[Line]:
     budget, full = report.hardware.vram_gb, tool.fullest
     names = " and ".join(it.name for it in alike)
     yield [(f"{names}: ", "title"), (tool.verdict, tool.verdict)]
-    low, high = tool.span(full.needed)
+    low, high = tool.span(full)
     of = f" of {gib(budget)}" if budget is not None else ""
     yield from _wrapped(f"needs {gib(full.needed)} GiB ({between(low, high)}){of}", "  ")
     yield from _wrapped(f"fullest at the {full.name}: {meaning(full)}", "  ")
@@ -126,9 +128,8 @@ def _tool(report: Report, alike: list[Tool]) -> Iterator[Line]:
     yield []
     yield from _table(tool)
     yield []
-    for number, reason in enumerate(tool.confidence.reasons):
-        start = f"{tool.confidence.level} confidence" if number == 0 else ""
-        yield from _wrapped(reason, f"  {start:<{LABEL}}")
+    for label, reason in reasons(tool):
+        yield from _wrapped(reason, f"  {label:<{LABEL}}")
     for note in tool.notes:
         yield from _wrapped(note, f"  {'note':<{LABEL}}")
     first = report.tools[0]
@@ -169,8 +170,7 @@ def _figures(tool: Tool, found: Iterable[Phase]) -> Iterator[Line]:
     for key, label in figure_labels(tool).items():
         row = ""
         for phase in found:
-            size = getattr(phase, key)
-            row += f"{f'{gib(size)} ({between(*tool.span(size))})':>{COLUMN}}"
+            row += f"{figure(tool, phase, key):>{COLUMN}}"
         yield [(f"  {label:<{LABEL}}{row}", "title" if key == "needed" else "")]
 
 

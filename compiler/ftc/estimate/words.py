@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ftc.estimate.report import FIGURES, Report, Tool
 from ftc.memory.disk import Disk
 from ftc.memory.nearest import Near
+from ftc.memory.phases import Phase
 from ftc.memory.speed import Timing
 
 LEAST = 0.005  # GiB: smaller parts are not listed, since they would read 0.00
@@ -31,6 +32,20 @@ def between(low: float, high: float) -> str:
     """A range, as short as it can be."""
     figures = 0 if high >= 100 else 1
     return f"{low:,.{figures}f}-{high:,.{figures}f}"
+
+
+def figure(tool: Tool, phase: Phase, name: str) -> str:
+    """A size of a phase with its range: `13.06 (12.8-14.7)`."""
+    return f"{gib(getattr(phase, name))} ({between(*tool.span(phase, name))})"
+
+
+def reasons(tool: Tool) -> Iterator[tuple[str, str]]:
+    """Label and text: why the estimate is as sure as it is, and the reserved memory where less."""
+    for number, reason in enumerate(tool.confidence.reasons):
+        yield f"{tool.confidence.level} confidence" if number == 0 else "", reason
+    for reason in tool.reserved.reasons:
+        if reason not in tool.confidence.reasons:
+            yield "", reason
 
 
 def count(number: int, what: str) -> str:
@@ -90,8 +105,10 @@ def headline(report: Report) -> str:
     cards = f"{hardware.gpus} x {hardware.name or 'a card without a name'}"
     if hardware.vram_gb is None:
         return "no card and no budget, so no verdict: give --gpu NAME or --vram GIB"
-    source = hardware.source.removeprefix("recipe: ")
-    return f"{cards}, a budget of {gib(hardware.vram_gb)} GiB a card ({source})"
+    text = f"{cards}, a budget of {gib(hardware.vram_gb)} GiB a card"
+    if report.asked_gib is not None and report.asked_gib > hardware.vram_gb:
+        text += f": all that it has, not the {report.asked_gib:g} asked for"
+    return text
 
 
 def near_cells(near: Near) -> tuple[str, str, str, str, str]:
