@@ -57,11 +57,13 @@ def given(case):
 
 def real():
     """The config of every row of the catalogue, by its first id."""
-    rows = {id(row): (name, row) for name, row in model.catalogue().items()}
-    return {
-        name: {key: value for key, value in row.items() if key not in ABOUT}
-        for name, row in rows.values()
-    }
+    made = {}
+    for row in model.catalogued():
+        config = {key: value for key, value in row.items() if key not in ABOUT}
+        if config["model_type"] == "exaone4" and config["sliding_window"] is None:
+            config["layer_types"] = ["full_attention"] * config["num_hidden_layers"]
+        made[row["ids"][0]] = config
+    return made
 
 
 def configs():

@@ -41,13 +41,22 @@ def gather(model: recipe.Model, folder: Path, offline: bool) -> ModelFacts:
 
 def catalogue() -> dict[str, dict[str, Any]]:
     """Every id that ships with ftc -> its config.json keys, with `source` and `family`."""
-    return {model_id: row for row in _catalogue() for model_id in row["ids"]}
+    return {model_id: row for row in catalogued() for model_id in row["ids"]}
 
 
 @cache
-def _catalogue() -> list[dict[str, Any]]:
+def catalogued() -> list[dict[str, Any]]:
+    """The rows of the catalogue, as they stand there."""
     rows: list[dict[str, Any]] = kept.table(CATALOGUE)["model"]
-    return rows
+    return [_nulled(row) for row in rows]
+
+
+def _nulled(row: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null; "null" stands for it."""
+    return {
+        key: _nulled(value) if isinstance(value, dict) else None if value == "null" else value
+        for key, value in row.items()
+    }
 
 
 def _local(model_id: str, folder: Path) -> Path | None:
@@ -105,9 +114,18 @@ def _family(model: recipe.Model, shape: Shape, tokens: TokenizerFacts | None) ->
 
 
 def _remark(shape: Shape) -> str:
-    if shape.model_type in architecture.known():
-        return ""
-    return f"; model_type {shape.model_type!r} is not known, so Llama's layers are assumed"
+    """What the shape leaves out or takes on trust, to stand behind its source."""
+    recurrent = ", for its recurrent blocks too" if "recurrent blocks" in shape.guessed else ""
+    told = {
+        f"model_type {shape.model_type!r} is not known, so Llama's layers are assumed{recurrent}": (
+            "attention" in shape.guessed
+        ),
+        f"{shape.beside / 1e9:.2f} billion parameters of a vision tower are loaded, not trained": (
+            shape.beside > 0
+        ),
+        "its vision or audio tower is not counted": "vision" in shape.guessed,
+    }
+    return "".join(f"; {text}" for text, applies in told.items() if applies)
 
 
 def _catalogued(model: recipe.Model, missed: str) -> ModelFacts:
@@ -119,6 +137,7 @@ def _catalogued(model: recipe.Model, missed: str) -> ModelFacts:
     else:
         source = f"catalogue, since {missed}: {row['source']}"
         shape = architecture.shape(row, "catalogue")
+        source += _remark(shape)
     name = model.family or (row["family"] if row else "")
     return ModelFacts(
         id=model.id,
