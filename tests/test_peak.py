@@ -233,7 +233,7 @@ def looked(asked, members=()):
     """Once more, waited for: `look` itself never waits."""
     asked.look(members)
     end = time.monotonic() + 30
-    while asked.asked is not None and asked.asked.poll() is None and time.monotonic() < end:
+    while any(one.poll() is None for one in asked.asked) and time.monotonic() < end:
         time.sleep(0.01)
     asked.look(members)
 
@@ -270,6 +270,15 @@ def test_a_driver_that_says_nothing_is_no_fault(driver, tmp_path, cards):
     looked(asked)
     asked.end()
     assert asked.highest is None
+
+
+def test_a_driver_that_hangs_holds_nothing_up(driver, tmp_path, monkeypatch):
+    monkeypatch.setattr("ftc.run.driver.BEGIN_SECONDS", 0.2)
+    driver(1024, 0, 0)
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexec sleep 60\n")
+    asked = Driver({"CUDA_VISIBLE_DEVICES": "0"})
+    asked.begin()
+    assert asked.highest is None and asked.asked == []
 
 
 def test_without_nvidia_smi_nothing_is_seen(tmp_path, monkeypatch):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 TOOL = "nvidia-smi"
 # The card's whole use and the share of each process; inside a container the second may be empty.
 CARDS = "--query-gpu=index,uuid,memory.used"
 PROCESSES = "--query-compute-apps=gpu_uuid,pid,used_memory"
 FORMAT = "--format=csv,noheader,nounits"
+BEGIN_SECONDS, END_SECONDS, KILLED_SECONDS = 10.0, 5.0, 1.0  # that an answer may take
 _MIB_A_GIB = 1024
 
 
@@ -21,67 +23,52 @@ class Driver:
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self.variables = dict(variables)
-        self.chosen = [
-            name.strip()
-            for name in variables.get("CUDA_VISIBLE_DEVICES", "").split(",")
-            if name.strip()
-        ]
-        self.asked: subprocess.Popen[str] | None = None
+        cards = variables.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        self.chosen = [name.strip() for name in cards if name.strip()]
+        self.asked: list[subprocess.Popen[str]] = []
         self.members: set[int] = set()
         self.before: dict[str, float] | None = None
         self.highest: float | None = None
-        self.gone = False
 
     def begin(self) -> None:
         """What is used before anything starts; may take a second or two."""
         self._ask()
-        if self.asked is not None:
-            try:
-                self._heard(self.asked.communicate(timeout=10)[0])
-            except subprocess.TimeoutExpired:
-                self.asked.kill()
-                self.asked.communicate()
-            self.asked = None
+        self._hear(BEGIN_SECONDS)
 
     def look(self, members: Collection[int]) -> None:
         """Takes the last answer, if it has come, and asks again; never waits."""
         self.members |= set(members)
-        if self.asked is not None:
-            if self.asked.poll() is None:
-                return
-            self._heard(self.asked.communicate()[0])
-            self.asked = None
-        self._ask()
+        if all(asked.poll() is not None for asked in self.asked):
+            self._hear(END_SECONDS)
+            self._ask()
 
     def end(self) -> None:
         """The last answer counts, too."""
-        if self.asked is not None:
-            try:
-                self._heard(self.asked.communicate(timeout=5)[0])
-            except subprocess.TimeoutExpired:
-                self.asked.kill()
-                self.asked.communicate()
-            self.asked = None
+        self._hear(END_SECONDS)
 
     def _ask(self) -> None:
-        """Both questions in one child: two lines of a shell, since nvidia-smi takes one each."""
-        if self.gone:
-            return
-        script = f"{TOOL} {CARDS} {FORMAT}; echo; {TOOL} {PROCESSES} {FORMAT}"
-        try:
-            self.asked = subprocess.Popen(
-                ["/bin/sh", "-c", script],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-        except OSError:
-            self.gone = True
+        """Both questions: nvidia-smi takes one at a time."""
+        for question in (CARDS, PROCESSES):
+            try:
+                asked = subprocess.Popen(
+                    [TOOL, question, FORMAT],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            except OSError:  # there is none
+                return
+            self.asked.append(asked)
 
-    def _heard(self, text: str) -> None:
-        cards, _, processes = text.partition("\n\n")
+    def _hear(self, seconds: float) -> None:
+        """Takes both answers, if there are two; one that does not come is left alone."""
+        answers = [_answer(asked, seconds) for asked in self.asked]
+        self.asked = []
+        if len(answers) == len((CARDS, PROCESSES)):
+            self._heard(*answers)
+
+    def _heard(self, cards: str, processes: str) -> None:
         used = self._cards(cards)
         if self.before is None:
             self.before = used
@@ -108,6 +95,17 @@ class Driver:
             if pid.isdigit() and int(pid) in self.members and used.isdigit():
                 found[uuid] = found.get(uuid, 0.0) + float(used)
         return found
+
+
+def _answer(asked: subprocess.Popen[str], seconds: float) -> str:
+    """What it printed; "" when it hangs, as nvidia-smi does with a broken driver."""
+    try:
+        return asked.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        with suppress(subprocess.TimeoutExpired):  # not even a signal ends it
+            asked.communicate(timeout=KILLED_SECONDS)
+        return ""
 
 
 def _names(uuid: str, chosen: Sequence[str]) -> bool:
