@@ -1,6 +1,7 @@
 """Measured runs: their file, the formula against them, the nearest of them, the confidence."""
 
 import dataclasses
+import json
 import runpy
 import statistics
 import tomllib
@@ -178,6 +179,15 @@ def test_what_the_tool_makes_is_of_today():
     """If not: `python tools/memory_table.py --write`."""
     for path, text in TOOL["made"](ROWS).items():
         assert path.read_text(encoding="utf-8") == text, path
+
+
+def test_the_page_of_other_estimators_is_of_today():
+    """If not: `python tools/estimators.py --write`."""
+    tool = runpy.run_path(str(HERE.parents[1] / "tools" / "estimators.py"))
+    answers = json.loads(tool["KEPT"].read_text())
+    assert tool["PAGE"].read_text(encoding="utf-8") == tool["page"](answers)
+    asked = {row.id for row in measured.shipped()}
+    assert all(set(given) == asked for given in answers.values())
 
 
 # Nearest rows
