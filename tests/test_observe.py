@@ -115,6 +115,14 @@ def test_settings_that_an_older_plan_lacks_have_their_value(run):
 
 BROKEN = {
     "no folder": (lambda run: shutil.rmtree(run), "is not a run folder, it has no run.json"),
+    "a file": (
+        lambda run: (shutil.rmtree(run), run.write_text("")),
+        "is not a run folder, it has no run.json",
+    ),
+    "a record that is a folder": (
+        lambda run: ((run / "run.json").unlink(), (run / "run.json").mkdir()),
+        "run.json: cannot be read",
+    ),
     "no record": (
         lambda run: (run / "run.json").unlink(),
         "is not a run folder, it has no run.json",
@@ -190,7 +198,7 @@ def test_what_is_no_whole_run_is_refused_with_a_remedy(run, case):
     spoil(run)
     with pytest.raises(FtcError, match=re.escape(said)) as caught:
         observe.observe(run)
-    assert caught.value.exit_code == 2
+    assert caught.value.exit_code == 2 and caught.value.hint
     assert str(run) in str(caught.value) or "backend" in str(caught.value)
     assert "\n" not in str(caught.value)
 

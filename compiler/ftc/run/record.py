@@ -113,8 +113,15 @@ def read(folder: Path) -> Record:
         values |= {name: Process(**values[name]) for name in ("ftc", "tool") if name in values}
         values |= {"peak": peak.read(values["peak"])} if "peak" in values else {}
         return Record(folder=folder, **values | {"command": tuple(values.get("command", ()))})
-    except FileNotFoundError as error:
-        raise FtcError(f"{folder}: is not a run folder, it has no {NAME}") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FtcError(
+            f"{folder}: is not a run folder, it has no {NAME}",
+            hint="name a folder that ftc run made, such as runs/NAME-BACKEND-1A2B3C4D",
+        ) from error
+    except OSError as error:
+        raise FtcError(
+            f"{path}: cannot be read: {error.strerror}", hint="look at who may read it"
+        ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FtcError(
             f"{path}: is not a record of a run: {error}", hint="move the folder away"
