@@ -250,10 +250,20 @@ def test_tokens_of_a_row():
     assert row_tokens(facts, pieces) == pytest.approx(600 / 7)
 
 
-@pytest.mark.parametrize(("steps", "every", "limit", "count"), [(100, 10, 3, 3), (5, 10, 3, 1)])
-def test_checkpoints_on_the_disk(steps, every, limit, count):
+@pytest.mark.parametrize(
+    ("steps", "every", "limit", "best", "count"),
+    [
+        (100, 10, 3, True, 3),
+        (5, 10, 3, True, 1),
+        (15, 10, 3, False, 2),
+        (100, 10, 1, True, 2),
+        (100, 10, 1, False, 1),
+    ],
+)
+def test_checkpoints_on_the_disk(steps, every, limit, best, count):
     plan = compile_recipe(ROOT / "recipes" / "qlora-8b-24gb.toml", offline=True).plan
     changed = {"max_steps": steps, "save_steps": every, "save_total_limit": limit}
+    changed["load_best"] = best
     assert kept(dataclasses.replace(plan, **changed)) == count
 
 

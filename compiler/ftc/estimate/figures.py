@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from ftc.backends.memory import job as backend_job
 from ftc.build import Compiled, findings, native
@@ -139,6 +140,10 @@ def row_tokens(facts: Facts, plan: Plan) -> float:
 
 
 def kept(plan: Plan) -> int:
-    """Checkpoints on the disk at once."""
-    saves = max(1, plan.max_steps // max(1, plan.save_steps))
-    return min(saves, plan.save_total_limit)
+    """Checkpoints on the disk at once.
+
+    One is saved at the last step too, and the best one is kept beside the last (transformers 5
+    `Trainer`: `DefaultFlowCallback.on_step_end`, `rotate_checkpoints`).
+    """
+    saved = max(1, ceil(plan.max_steps / max(1, plan.save_steps)))
+    return min(saved, max(plan.save_total_limit, 2 if plan.load_best else 1))
