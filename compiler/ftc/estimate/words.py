@@ -131,7 +131,8 @@ def time_lines(timing: Timing, card: str) -> Iterator[tuple[str, str]]:
         yield "time", "; ".join(notes) or "not known"
         return
     low, high = timing.utilisation
-    text = f"{spell(*timing.hours)} of training steps on {card}, {low:.0%} to {high:.0%} of its peak used"
+    text = f"{spell(*timing.hours)} of training steps on {card}, "
+    text += f"{low:.0%} to {high:.0%} of its peak used"
     if timing.tokens_per_second is not None:
         slow, fast = timing.tokens_per_second
         text += f" ({slow:,.0f} to {fast:,.0f} tokens/s)"
