@@ -1,6 +1,7 @@
 """Parameters and linear layers are those of the real classes, for every type and every model."""
 
 import json
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
@@ -107,17 +108,12 @@ def test_shapes_are_those_of_transformers(tmp_path, backend):
     subprocess.run([environment.python, oracle, *files], check=True, capture_output=True)
     built = json.loads((tmp_path / "answers.json").read_text())
     assert len(built) == len(asked) > 2 * len(KINDS)
-    wrong = {}
-    for name, config in asked.items():
-        theirs, mine = built[name], ours(name, config)
-        if mine != theirs:
-            wrong[name] = (
-                {
-                    key: (value, theirs.get(key))
-                    for key, value in mine.items()
-                    if value != theirs.get(key)
-                }
-                if "error" not in theirs
-                else theirs
-            )
+    found = {name: ours(name, config) for name, config in asked.items()}
+    wrong = {name: (mine, built[name]) for name, mine in found.items() if mine != built[name]}
     assert not wrong
+
+
+def test_page_of_models_is_up_to_date():
+    """If not: `python tools/models_page.py`."""
+    tool = runpy.run_path(str(HERE.parent / "tools" / "models_page.py"))
+    assert tool["PAGE"].read_text("utf-8") == tool["page"]()
