@@ -99,6 +99,7 @@ def _rows(observed: Path | None) -> tuple[Row, ...]:
 
 
 def _observe(run: Path, observed: Path | None, form: str) -> int:
+    import textwrap
     from pathlib import Path
 
     from ftc.estimate import observe, words
@@ -113,6 +114,7 @@ def _observe(run: Path, observed: Path | None, form: str) -> int:
                 "metric": it.metric,
                 "predicted_gib": round(it.predicted, 4),
                 "measured_gib": round(it.measured, 4),
+                "reading": it.row.reading,
             }
             for it in found
         ]
@@ -122,6 +124,8 @@ def _observe(run: Path, observed: Path | None, form: str) -> int:
         error = f"{it.predicted / it.measured - 1:+.1%}"
         sizes = f"predicted {words.gib(it.predicted)} GiB, measured {words.gib(it.measured)} GiB"
         click.echo(f"{it.metric:<10}{sizes} ({error})")
+        if it.row.reading:
+            click.echo(textwrap.indent(textwrap.fill(it.row.reading, 70), " " * 10))
     click.echo(f"kept in {path}" if added else f"already in {path}")
     return 0
 
