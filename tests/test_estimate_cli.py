@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -155,6 +156,24 @@ def test_a_team_sees_its_own_run_first(folder):
     assert near[0]["distance"] == 0
     assert "default" not in {it["id"] for it in near}
     assert replace(tool.job) == measured.read(folder / "team.csv")[0].job
+
+
+def test_a_finished_run_is_held_against_the_formula(folder):
+    shutil.copytree(ROOT / "tests" / "memory" / "run", folder / "runs" / "demo")
+    told = ftc("estimate", "--observe", "runs/demo", "--format", "json", cwd=folder)
+    assert told.returncode == 0, told.stderr
+    said = json.loads(told.stdout)
+    assert (said["file"], said["added_rows"]) == ("observed.csv", len(said["observed"]))
+    for it in said["observed"]:
+        assert it["measured_gib"] > 0
+        assert it["predicted_gib"] > 0
+    rows = measured.read(folder / "observed.csv")
+    assert [row.id for row in rows] == [it["id"] for it in said["observed"]]
+    again = ftc("estimate", "--observe", "runs/demo", cwd=folder)
+    assert "already in observed.csv" in again.stdout
+    assert f"measured {said['observed'][0]['measured_gib']:.2f} GiB" in again.stdout
+    other = ftc("estimate", "--observe", "runs/demo", "--observed", "team.csv", cwd=folder)
+    assert "kept in team.csv" in other.stdout
 
 
 def test_a_plot_needs_the_extra(folder):
