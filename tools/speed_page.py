@@ -1,6 +1,6 @@
-"""Makes docs/cards.md and docs/speed.md: the cards, and the time model against published runs.
+"""Makes docs/speed.md: the time model against published runs.
 
-`python tools/speed_pages.py --check` writes nothing and exits 1 when a page is out of date; `-v`
+`python tools/speed_page.py --check` writes nothing and exits 1 when a page is out of date; `-v`
 prints every run of `tests/memory/speeds.toml`.
 """
 
@@ -17,15 +17,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "compiler"))
 
-from ftc.memory.cards import Card, cards, find  # noqa: E402 - found by the line above
-from ftc.memory.job import Job  # noqa: E402
+from ftc.memory.cards import find  # noqa: E402 - found by the line above
+from ftc.memory.disk import disk  # noqa: E402
+from ftc.memory.job import GIB, Job  # noqa: E402
 from ftc.memory.measured import models  # noqa: E402
 from ftc.memory.shape import Shape  # noqa: E402
 from ftc.memory.speed import TABLE, seconds_per_step, timing  # noqa: E402
 
 RUNS = ROOT / "tests" / "memory" / "speeds.toml"
-DOCS = ROOT / "docs"
-MADE = "<!-- Made by `python tools/speed_pages.py` from the code; do not edit. -->\n\n"
+DISKS = ROOT / "tests" / "memory" / "disks.toml"
+PAGE = ROOT / "docs" / "speed.md"
+MADE = "<!-- Made by `python tools/speed_page.py` from the code; do not edit. -->\n\n"
 STACKS = {
     "qwen-lora": "transformers, peft",
     "qwen-zero3": "transformers, peft, DeepSpeed ZeRO-3",
@@ -34,6 +36,7 @@ STACKS = {
     "soup": "transformers, peft; with and without Liger and FlashAttention",
     "llamafactory": "LLaMA-Factory, very short rows",
     "canifinetune": "transformers, peft, bitsandbytes; the first steps, on Windows",
+    "axolotl": "Axolotl, a mixture of 16 experts in 4 bit",
     "litgpt": "own model code, very short rows, half of it bitsandbytes",
     "llm-foundry": "own model code, FSDP on 8 cards, pretraining",
     "torchtune": "own model code with torch.compile",
@@ -107,46 +110,6 @@ def _row(run: dict[str, Any], shape: Shape) -> Row:
     )
 
 
-def pages() -> dict[str, str]:
-    """The text of each page by its file name."""
-    return {"cards.md": MADE + cards_page(), "speed.md": MADE + speed_page(rows())}
-
-
-def cards_page() -> str:
-    """Every card with memory, bandwidth, rates, and how they were checked."""
-    lines = [
-        "# Cards",
-        "",
-        f"{len(cards())} cards that `hardware.gpu` may name, from",
-        "`compiler/ftc/memory/cards.toml`. Memory in GiB as the driver lists it where that is",
-        "known, bandwidth in GB/s, 16-bit and fp32 in 10¹² operations a second, link in GB/s one",
-        "way to the next card (NVLink, Infinity Fabric, else PCIe).",
-        "",
-        "The 16-bit rate is that of training: dense, not the doubled figure of sparse matrices,",
-        "and summed in fp32, which GeForce cards do at half speed. It is bf16 where the card has",
-        "it, else fp16. TF32 runs at half of it on NVIDIA cards from Ampere on.",
-        "",
-        "*Formula*: multiprocessors x clock x operations of each, and bus width x data rate, give",
-        "both figures within 1.5 % (`tests/test_hardware.py`); their inputs were typed from",
-        "memory. *Looked up*: the rate, or multiprocessors, clock and bus, was read in a public",
-        "text. *Sources disagree*: the last column says how. Correct a row with its source.",
-        "",
-        "| card | memory | bandwidth | 16 bit | fp32 | link | checked | source |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_card_line(card) for card in cards()),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _card_line(card: Card) -> str:
-    figures = (
-        f"{card.gib:.1f} | {card.bandwidth:,.0f} | {card.tflops:,.1f} | {card.tflops_fp32:.1f}"
-    )
-    name = card.name + (" (full name only)" if card.exact else "")
-    return f"| {name} | {figures} | {card.link:.0f} | {card.checked} | {card.speed_source} |"
-
-
 INTRO = """# How long a run takes
 
 `ftc estimate` says hours as a range, and the search for settings that fit takes the fastest by
@@ -179,6 +142,18 @@ attention and adapters; checkpointing the blocks once more; dpo one forward of t
 three; of a mixture the active experts only. torch's own counter says the same for a small Llama
 with and without peft (`tests/test_speed.py`). `utilisation` counts recomputation as work (HFU).
 """
+DISK = """## What a run writes
+
+A checkpoint holds the trained weights in the type they are trained in (adapters fp32; full
+fine-tuning fp32 or bf16, bf16 under DeepSpeed), two moments as wide, the tokenizer, and small
+files; the result holds the weights and the tokenizer again. While a checkpoint is written, the
+oldest is still there. Both tools write the same files: runs of two steps on SmolLM2-135M with
+LLaMA-Factory 0.9.5 and Axolotl 0.21.0 on a CPU (`tests/memory/disks.toml`); a test repeats it on a
+tiny model. What DeepSpeed writes (16 B a weight) is read off its code, never seen.
+
+| run | said, MB | written, MB |
+|---|---|---|
+"""
 OUTRO = """## Where it fails
 
 - Other people's tools, versions and machines: the rates were chosen after seeing the rows marked
@@ -189,19 +164,20 @@ OUTRO = """## Where it fails
   packed. Reading data, saving and generating are not counted either.
 - Communication is the roughest part: one figure a link, no topology, no network between machines.
   Offloading takes the main memory's bus at 16 GB/s.
-- Mixtures, preference stages and AMD cards were never compared with a run.
+- Mixtures: one run was compared (Axolotl, experts one after the other), and it took twice as long
+  as the middle of the range. Preference stages and AMD cards were never compared with a run.
 - A card runs at its highest clock only while it is cool and has its full power limit.
 """
 
 
-def speed_page(measured: list[Row]) -> str:
+def page(measured: list[Row]) -> str:
     """The model, its rates, the comparison, and what settings cost by it."""
-    lines = [INTRO, "## What it takes for granted", ""]
+    lines = [MADE + INTRO, "## What it takes for granted", ""]
     lines += ["| rate | slow | fast | unit | kind | source |", "|---|---|---|---|---|---|"]
     for name, row in tomllib.loads(TABLE.read_text(encoding="utf-8")).items():
         figures = f"{row['slow']:g} | {row['fast']:g} | {row['unit']}"
         lines.append(f"| {name} | {figures} | {row['kind']} | {row['source']} |")
-    lines += ["", *_compared(measured), "", *_costs(), "", OUTRO]
+    lines += ["", *_compared(measured), "", *_costs(), "", DISK + "\n".join(_disks()), "", OUTRO]
     return "\n".join(lines)
 
 
@@ -277,30 +253,36 @@ FULL = "-2 % (ms-swift, 7B, against LoRA on every layer)"
 TARGETS = "34 % (ms-swift, 7B)"
 
 
+def _disks() -> Iterator[str]:
+    """Predicted checkpoints beside those of real runs."""
+    table = tomllib.loads(DISKS.read_text(encoding="utf-8"))
+    for run in table["run"]:
+        said = disk(Shape(**table["shape"]), Job(**run["job"]), kept=1).checkpoint * GIB / 1e6
+        written = ", ".join(f"{size / 1e6:,.2f}" for size in run["checkpoint"])
+        yield f"| {run['name']} | {said:,.2f} | {written} |"
+
+
 def _pairs(base: Job) -> tuple[Job, Job]:
     return replace(base, stage="dpo", micro_batch=base.micro_batch // 2), base
 
 
 def main() -> int:
-    """Write the pages, or compare them."""
+    """Write the page, or compare it."""
     if "-v" in sys.argv:
         for row in rows():
             mark = " " if row.inside else "*"
             span = f"{row.measured:9.3f} [{row.fast:9.3f} {row.slow:9.3f}]"
             print(f"{mark} {span} {row.error:+5.0%} {row.name}")
         return 0
-    stale = []
-    for name, text in pages().items():
-        path = DOCS / name
-        if path.is_file() and path.read_text("utf-8") == text:
-            continue
-        stale.append(name)
-        if "--check" not in sys.argv:
-            path.write_text(text, "utf-8")
-    if stale and "--check" in sys.argv:
-        print(f"out of date: {', '.join(stale)}; run: make docs", file=sys.stderr)
+    text = page(rows())
+    if PAGE.is_file() and PAGE.read_text("utf-8") == text:
+        print("docs: nothing changed")
+        return 0
+    if "--check" in sys.argv:
+        print("out of date: speed.md; run: make docs", file=sys.stderr)
         return 1
-    print(f"docs: {', '.join(stale) if stale else 'nothing'} changed")
+    PAGE.write_text(text, "utf-8")
+    print("docs: speed.md changed")
     return 0
 
 
