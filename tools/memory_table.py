@@ -196,6 +196,7 @@ CLASSES: dict[str, Callable[[measured.Row], bool]] = {
     "one card, varying lengths": lambda row: (
         _single(row) and row.metric in ("reserved", "device") and row.job.padding
     ),
+    "traced": lambda row: _single(row) and row.metric == "allocated" and row.held_out,
     "several cards": lambda row: row.job.gpus > 1 or row.group == "qwen-zero3",
     "never compared": lambda row: row.group in OUTSIDE,
 }
