@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ftc import backends
 from ftc.backends.base import Native
-from ftc.memory.job import Job
+from ftc.memory.job import Job, Loss
 from ftc.plan import Plan
 from ftc.resolve.memory import plan_job
 
@@ -32,7 +32,7 @@ def _axolotl(job: Job, plan: Plan, config: Native) -> Job:
         and config.get("cut_cross_entropy") is not False
     )
     kernels = any(config.get(key) for key in ("liger_rms_norm", "liger_glu_activation"))
-    loss = "fused" if fused and plan.stage in ("sft", "pretrain") else "stock"
+    loss: Loss = "fused" if fused and plan.stage in ("sft", "pretrain") else "stock"
     return replace(job, loss=loss, liger=bool(kernels), packing=bool(config.get("sample_packing")))
 
 
