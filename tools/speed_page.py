@@ -161,7 +161,7 @@ OUTRO = """## Where it fails
   faster than the range; the first steps, Windows, or a spilled memory are slower.
 - Plain math attention, which SDPA falls back to in some builds, is not counted (canifinetune).
 - Rows of uneven length in a batch are padded to the longest; that is not counted unless rows are
-  packed. Reading data, saving and generating are not counted either.
+  packed. Loading the model, reading data, saving and generating are not counted either.
 - Communication is the roughest part: one figure a link, no topology, no network between machines.
   Offloading takes the main memory's bus at 16 GB/s.
 - Mixtures: one run was compared (Axolotl, experts one after the other), and it took twice as long
