@@ -348,6 +348,14 @@ def test_a_faster_card_is_faster():
     assert times == sorted(times, reverse=True)
 
 
+def test_optimizers_by_their_kernels():
+    fused, eight, foreach = (
+        seconds_per_step(LLAMA, job(method="full", optimizer=name), A100)
+        for name in ("adamw_torch_fused", "paged_adamw_8bit", "adamw_torch")
+    )
+    assert fused == eight < foreach
+
+
 def test_small_micro_batches_are_dearer():
     """The same 16 rows: launching and reading weights is paid sixteen times, or once."""
     run = job(max_length=256)
