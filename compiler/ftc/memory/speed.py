@@ -195,8 +195,8 @@ def _host(of: Model, rate: Rates) -> float:
 def _update(of: Model, card: Card, rate: Rates) -> float:
     """The optimizer reads gradient, weight and two moments and writes the last three.
 
-    Moments of 8 bits move fewer bytes, but a kernel a tensor; torchtune's README has them 5 %
-    slower. They count as no gain.
+    Moments of 8 bits move fewer bytes, but with a kernel a tensor: they count as no gain, by
+    judgement.
     """
     job, count = of.job, trained(of)
     if job.zero_stage:
