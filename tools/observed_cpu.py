@@ -37,7 +37,7 @@ STEPS = 2  # the optimizer's state is there from the end of the first
 ROWS = 120  # as few as ftc lets pass
 # glibc keeps freed tensors of up to 32 MiB for itself, which doubles what a process seems to use;
 # with this threshold (bytes) each goes back when it is freed, at the cost of time.
-RETURNED = 2**20
+RETURNED = 2**16
 TINY = "llama-tiny"
 # Runs in LLaMA-Factory's interpreter: random weights for the folder's config.json.
 WEIGHTS = """

@@ -49,7 +49,8 @@ class Peak(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, folder: Path) -> None:
         rank = os.environ.get("RANK", "0")
-        self.path = folder / f"rank{rank}-{os.getpid()}.json"
+        self.pid = os.getpid()
+        self.path = folder / f"rank{rank}-{self.pid}.json"
         self.said: dict[str, Any] = {
             "rank": int(rank),
             "device": os.environ.get("FTC_DEVICE", ""),
@@ -159,9 +160,10 @@ class Peak(TrainerCallback):  # type: ignore[misc]
 
     @quietly
     def closed(self) -> None:
-        """The process ends: the trained weights were written since."""
-        self._take(END)
-        self._write()
+        """The process ends: the trained weights were written since. Not the end of a fork of it."""
+        if os.getpid() == self.pid:
+            self._take(END)
+            self._write()
 
 
 @functools.cache
