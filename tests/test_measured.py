@@ -138,6 +138,7 @@ def test_error_over_our_own_stack():
         ("canifinetune", "reserved", 0.05, 0.15),
         ("peft", "reserved", 0.04, 0.06),
         ("axolotl", "reserved", 0.02, 0.15),
+        ("llamafactory", "reserved", 0.05, 0.12),
         ("fms", "allocated", 0.015, 0.06),
         ("fms", "device", 0.08, 0.2),
         ("fms-fsdp", "allocated", 0.08, 0.2),

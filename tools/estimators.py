@@ -39,11 +39,13 @@ CARDS = {
     "canifinetune": 16,
     "peft": 48,
     "axolotl": 48,
+    "llamafactory": 40,
     "fsdp-qlora": 24,
     "litgpt": 40,
 }
 USUAL = 80
-STACK = ("axolotl", "peft", "canifinetune", "fms", "capacity")  # what runs Hugging Face's code
+# What runs the code of Hugging Face.
+STACK = ("axolotl", "llamafactory", "peft", "canifinetune", "fms", "capacity")
 
 
 def environment() -> Path:

@@ -36,6 +36,7 @@ OURS = ("axolotl", "peft", "canifinetune")
 QWEN = ("qwen", "qwen-emb", "qwen-gptq")  # Hugging Face's Trainer, but the counter is not said
 GROUPS = {
     "axolotl": "Axolotl, examples' READMEs",
+    "llamafactory": "LLaMA-Factory, its paper",
     "peft": "PEFT, method comparison",
     "canifinetune": "canifinetune, a plain loop over transformers and peft",
     "fms": "fms-acceleration, SFTTrainer",
