@@ -31,8 +31,8 @@ TOO_LOW = TESTS / "too_low.toml"
 PAGE = ROOT / "docs" / "memory.md"
 START, END = "<!-- made by tools/memory_table.py -->", "<!-- end of the table -->"
 
-# Training loops. The first three run what ftc's backends run and publish their whole setting.
-OURS = ("axolotl", "peft", "canifinetune")
+# Training loops. OURS run what ftc's backends run.
+OURS = ("axolotl", "llamafactory", "peft", "canifinetune")
 QWEN = ("qwen", "qwen-emb", "qwen-gptq")  # Hugging Face's Trainer, but the counter is not said
 GROUPS = {
     "axolotl": "Axolotl, examples' READMEs",
@@ -112,12 +112,16 @@ def _line(name: str, chosen: Iterable[Compared]) -> str:
 
 
 def bar(compared: list[Compared]) -> str:
-    """Markdown: the rows that the goal speaks of, with and without those of Qwen's README."""
+    """Markdown: the rows that the goal speaks of, and those that it may speak of."""
     own = [one for one in compared if one.bar]
     odd = ("axolotl-afm-4.5b", "axolotl-olmo3-7b")
+    held = [one for one in compared if one.row.held_out and one.row.group in OURS]
+    more = [o for o in compared if o.row.group == "fms" and o.row.metric == "allocated"]
     named = [
         ("**Axolotl, PEFT and plain Hugging Face**", own),
         ("the same without AFM and OLMo 3", [o for o in own if not o.row.id.startswith(odd)]),
+        ("the same with the held-out rows of these tools", own + held),
+        ("the same with SFTTrainer's, held out", own + held + more),
         ("with Qwen's LoRA runs", [o for o in compared if o.bar or o.row.group == "qwen"]),
         ("with all of Qwen's on one card", [o for o in compared if o.bar or o.row.group in QWEN]),
     ]
