@@ -111,6 +111,7 @@ def _tool(
             card(facts),
             steps=plan.max_steps,
             row_tokens=row_tokens(facts, plan),
+            eval_rows=_evaluated(plan),
         ),
         disk=disk(shape, job, kept=kept(plan)),
         notes=estimate(shape, job).notes,
@@ -124,6 +125,11 @@ def _most(found: Sequence[Phase]) -> float:
 def card(facts: Facts) -> Card | None:
     """The card that the recipe names."""
     return next((it for it in cards() if it.name == facts.hardware.name), None)
+
+
+def _evaluated(plan: Plan) -> int:
+    """Rows of all evaluations of a run together."""
+    return plan.eval_rows * (plan.max_steps // plan.eval_steps) if plan.eval_steps else 0
 
 
 def row_tokens(facts: Facts, plan: Plan) -> float:

@@ -131,7 +131,7 @@ def time_lines(timing: Timing, card: str) -> Iterator[tuple[str, str]]:
         yield "time", "; ".join(notes) or "not known"
         return
     low, high = timing.utilisation
-    text = f"{spell(*timing.hours)} of training steps on {card}, "
+    text = f"{spell(*timing.hours)} on {card}, loading and saving left out; "
     text += f"{low:.0%} to {high:.0%} of its peak used"
     if timing.tokens_per_second is not None:
         slow, fast = timing.tokens_per_second

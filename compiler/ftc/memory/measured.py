@@ -160,7 +160,7 @@ def _row(line: dict[str, str | None]) -> Row:
                 for name, text in cells.items()
                 if text and name in _settings()
             }
-        ),  # fmt: skip
+        ),
         metric=cast(Metric, metric),
         gib=gib,
         source=cells.get("source", ""),
