@@ -15,6 +15,7 @@ from ftc.memory.shape import Shape
 
 # Of several figures of one run, the one that is shown: nearest to "does it fit" first.
 FIRST: tuple[Metric, ...] = ("device", "needed", "allocated", "reserved")
+OTHER_CODE = ("litgpt",)  # loops over model code of their own: shown only for want of better
 
 
 class Near(NamedTuple):
@@ -66,6 +67,7 @@ def distance(shape: Shape, job: Job, row: Row) -> float:
     apart += 0.3 * (bool(shape.experts) != bool(row.shape.experts))
     apart += 0.1 * abs(math.log((job.rank or 1) / (other.rank or 1)))
     apart += 0.1 * (job.targets != other.targets) + 0.01 * (job != other)
+    apart += 2.0 * (row.group in OTHER_CODE)
     return apart
 
 
