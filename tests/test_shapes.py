@@ -50,6 +50,10 @@ def switched(kind):
     return small(kind) | {key: not usual.get(key, False) for key in sorted(flags)}
 
 
+def without(config, key):
+    return {name: value for name, value in config.items() if name != key}
+
+
 def given(case):
     base = {} if "text_config" in case else small(case["model_type"])
     whole = base | case
@@ -70,6 +74,9 @@ def real():
 def configs():
     made = {kind: small(kind) for kind in KINDS}
     made |= {f"{kind}, switched": switched(kind) for kind in KINDS}
+    made |= {
+        f"{kind}, no positions": without(small(kind), "max_position_embeddings") for kind in KINDS
+    }
     made |= {
         f"{case['model_type']}, variant {number}": given(case)
         for number, case in enumerate(CASES["variant"])
