@@ -135,7 +135,7 @@ def _catalogued(model: recipe.Model, missed: str) -> ModelFacts:
         meant = f"; did you mean {guess}?" if guess else ""
         source, shape = f"not looked up ({missed}), and not in the catalogue{meant}", None
     else:
-        source = f"catalogue, since {missed}: {row['source']}"
+        source = f"catalogue, since {missed}; compared with {row['checked']}"
         shape = architecture.shape(row, "catalogue")
         source += _remark(shape)
     name = model.family or (row["family"] if row else "")
