@@ -58,7 +58,8 @@ def _upcast(made: nn.Module) -> None:
 def _adapted(made: nn.Module, job: dict[str, Any]) -> nn.Module:
     for parameter in made.parameters():
         parameter.requires_grad_(False)
-    made.enable_input_require_grads()
+    if job["gradient_checkpointing"]:  # as peft does, `PeftModel.__init__`
+        made.enable_input_require_grads()
     config = peft.LoraConfig(
         r=job["rank"],
         lora_alpha=2 * job["rank"],
@@ -71,6 +72,10 @@ def _adapted(made: nn.Module, job: dict[str, Any]) -> nn.Module:
     config._register_custom_module({Linear4: LoraLinear4, nn.Linear: LoraLinear})
     fp32 = job["adapter_dtype"] == "fp32"
     adapted = peft.get_peft_model(made, config, autocast_adapter_dtype=fp32)
+    if job["saved_dtype"] == "fp32":  # as LLaMA-Factory upcasts all that is trained
+        for name, parameter in adapted.named_parameters():
+            if "modules_to_save" in name:
+                parameter.data = parameter.data.to(torch.float32)
     for layer in list(adapted.modules()):
         for name, child in list(layer.named_children()):
             if type(child) is nn.Dropout and child.p > 0:

@@ -71,10 +71,26 @@ class Lifetimes(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         """Run the operation and count what it makes."""
+        if self.phase == "backward" and func is torch.ops.aten.add.Tensor and _accumulates(*args):
+            return args[0].add_(args[1])
         made = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(made):
             if isinstance(leaf, torch.Tensor):
-                if self.explain:
-                    self.operation = str(func)
                 self.add(leaf)
         return made
+
+
+def _accumulates(old: torch.Tensor, new: object, *more: object) -> bool:
+    """Whether autograd's engine would add into `old`. It does where it holds the last reference to
+    a dense plain tensor (torch csrc/autograd/input_buffer.cpp, `can_accumulate_inplace`), but
+    takes a fake tensor for no plain one. A view keeps its base, so it is never one. Recomputation
+    runs with gradients on, backward without.
+    """
+    if torch.is_grad_enabled() or not isinstance(new, torch.Tensor):
+        return False
+    if old.shape != new.shape or old.dtype != new.dtype:
+        return False
+    storage = old.untyped_storage()
+    if old.numel() * old.element_size() != storage.size():
+        return False
+    return torch._C._storage_Use_Count(storage._cdata) == 2  # the tensor's, and `storage` here

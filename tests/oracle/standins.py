@@ -1,4 +1,4 @@
-"""What a card has and a CPU has not: NF4 layers, bool dropout masks, FlashAttention, CUDA's autocast.
+"""What a card has and a CPU has not: NF4 layers, bool dropout masks, FlashAttention, its autocast.
 
 Each one allocates what the real one allocates; no result is computed, tensors are fake.
 """
@@ -115,35 +115,38 @@ class Dropout(nn.Dropout):
         return _Drop.apply(x) if self.training else x
 
 
-# Functions that CUDA's autocast runs in fp32 and a CPU's does not, as far as decoders use them
+# Functions that CUDA's autocast runs in fp32 and a CPU's does not; KEPT: not where a type is given
 # (docs.pytorch.org/docs/stable/amp.html, "CUDA Ops that can autocast to float32").
-IN_FP32 = {
+NAMES = (
+    "acos asin cosh erfinv exp expm1 log log10 log1p log2 pow reciprocal rsqrt sinh tan cumprod "
+    "cumsum dist norm prod softmax log_softmax sum"
+)
+IN_FP32 = {getattr(home, name) for home in (torch, torch.Tensor) for name in NAMES.split()}
+IN_FP32 |= {
     torch.nn.functional.layer_norm,
-    torch.layer_norm,
-    torch.exp,
-    torch.pow,
-    torch.Tensor.pow,
-    torch.rsqrt,
-    torch.Tensor.rsqrt,
-    torch.cumsum,
-    torch.Tensor.cumsum,
+    torch.nn.functional.normalize,
     torch.nn.functional.softplus,
-    torch.sum,
-    torch.Tensor.sum,
-    torch.prod,
-    torch.norm,
-    torch.linalg.vector_norm,
+    torch.layer_norm,
 }
+KEPT = {torch.softmax, torch.Tensor.softmax, torch.sum, torch.Tensor.sum, torch.cumsum, torch.prod}
 
 
 class CudaAutocast(TorchFunctionMode):
-    """Casts 16-bit arguments of those functions to fp32 while autocast is on."""
+    """Casts 16-bit arguments of those functions to fp32 while autocast is on; dropout as above."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         """Run one function."""
-        if func in IN_FP32 and torch.is_autocast_enabled("cpu"):
+        if func is torch.nn.functional.dropout:
+            x, p, training = _dropout(*args, **(kwargs or {}))
+            return _Drop.apply(x) if training and p > 0 else x
+        told = func in KEPT and (kwargs or {}).get("dtype") is not None
+        if func in IN_FP32 and not told and torch.is_autocast_enabled("cpu"):
             args = tuple(_wide(value) for value in args)
         return func(*args, **(kwargs or {}))
+
+
+def _dropout(x, p=0.5, training=True, inplace=False):
+    return x, p, training
 
 
 def _wide(value):

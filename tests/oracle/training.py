@@ -76,13 +76,20 @@ def train(
         trace.phase = "forward"
         found = loss()
         trace.phase = "backward"
-        torch.autograd.backward(found)  # Tensor.backward would leave CudaAutocast
+        _backward(found)
         del found
     trace.phase = "optimizer"
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     made.step()
     model.zero_grad()
+
+
+def _backward(loss: torch.Tensor) -> None:
+    """`loss.backward()` by the engine itself: torch's own functions leave CudaAutocast for it, and
+    recomputed blocks would run without."""
+    run = torch.autograd.Variable._execution_engine.run_backward
+    run((loss,), (torch.ones_like(loss),), False, False, (), True, accumulate_grad=True)
 
 
 def evaluate(

@@ -1,27 +1,73 @@
 """What the forward pass keeps for the backward pass: bytes per token of one decoder block.
 
-Source of every term, unless it says otherwise: section 4 of the memory notes (docs/memory.md),
-read off the tensors that autograd saves in transformers 5 decoder blocks with SDPA or
-FlashAttention. H hidden, Hq and Hk the widths of queries and keys, I the MLP width.
+Source of every term, unless it says otherwise: the tensors that autograd saves in the blocks of
+transformers 5.6 and 5.20 with peft 0.18 and 0.21, as tests/oracle shows them (docs/memory.md).
+H hidden, Hq and Hk the widths of queries and keys, I the MLP width, k the experts of a token.
 """
 
 from __future__ import annotations
 
-from ftc.memory.job import Job
-from ftc.memory.modules import key_width, query_width, targeted
+from typing import NamedTuple
+
+from ftc.memory.job import EMBEDDINGS, Job
+from ftc.memory.modules import Linear, key_width, query_width, targeted, value_width
 from ftc.memory.shape import Shape
+
+# RMSNorms that multiply by their weight before they cast back: what a trained weight saves is fp32.
+WIDE_NORMS = ("gemma", "gemma2", "gemma3", "gemma3_text", "gpt_oss", "olmo2", "olmo3")
+
+
+class Saved(NamedTuple):
+    """What an activation function saves, per element: tensors as wide as the stream, tensors that
+    CUDA's autocast makes fp32, and bytes of masks."""
+
+    own: int
+    wide: int = 0
+    masks: int = 0
+
+
+# transformers 5 activations.py: written out in Python, so that every step saves its own. All other
+# functions are one kernel that saves its input (relu2 its rectified input).
+ACTIVATIONS = {"gelu_new": Saved(1, wide=3), "xielu": Saved(1, wide=2, masks=1)}
+KERNEL = Saved(1)
+
+
+def wide_activation(shape: Shape, job: Job) -> bool:
+    """Whether autocast makes the activation's result fp32."""
+    return job.mixed and ACTIVATIONS.get(shape.activation, KERNEL).wide > 0
+
+
+def wide_norm(shape: Shape, job: Job) -> bool:
+    """Whether linear layers get fp32 inputs under autocast: LayerNorm runs in fp32 there, and
+    trained fp32 norm weights make RMSNorm's result fp32."""
+    return job.mixed and (not shape.norm_fp32 or job.stream_width == 4)
+
+
+def norm_saved(shape: Shape, job: Job) -> int:
+    """4 H (a norm's input in fp32; LayerNorm without autocast: in its own width); a trained norm
+    keeps the normalised tensor too, in fp32 where it multiplies first. Liger's norm keeps its
+    input as it is."""
+    if job.liger and shape.norm_fp32:
+        return job.stream_width * shape.hidden
+    saved = 4 if shape.norm_fp32 or job.mixed else job.stream_width
+    if job.full and shape.norm_fp32:
+        saved += max(_multiplied(shape), job.stream_width)
+    return saved * shape.hidden
 
 
 def norms_saved(shape: Shape, job: Job) -> int:
-    """4 H per norm (its input in fp32), 2 H where norms stay in bf16 (LayerNorm); trained norms
-    keep the normalised tensor too. A q/k norm does the same over Hq + Hk."""
-    input_width = 4 if shape.norm_fp32 else job.stream_width
-    width = input_width + (job.stream_width if job.full else 0)
-    saved = shape.norms * width * shape.hidden
-    if shape.qk_norm:
-        heads = query_width(shape) + key_width(shape)
-        saved += (4 + (job.matmul_width if job.full else 0)) * heads
-    return saved
+    """All norms of a block; a q/k norm does the same over Hq + Hk."""
+    saved = shape.norms * norm_saved(shape, job)
+    if not shape.qk_norm:
+        return saved
+    width = job.matmul_width if job.liger else 4
+    if job.full and not job.liger:
+        width += max(_multiplied(shape), job.matmul_width)
+    return saved + width * (query_width(shape) + key_width(shape))
+
+
+def _multiplied(shape: Shape) -> int:
+    return 4 if shape.model_type in WIDE_NORMS else 0
 
 
 def plain_attention(shape: Shape, job: Job) -> bool:
@@ -33,13 +79,17 @@ def plain_attention(shape: Shape, job: Job) -> bool:
 
 
 def attention_saved(shape: Shape, job: Job) -> int:
-    """q, k, v, output and the fp32 log-sum-exp per head. SDPA with a mask repeats keys and values
-    to all heads; eager keeps the fp32 softmax and its bf16 copy, 6 heads x length per token;
-    SDPA's plain kernel keeps q, repeated k and v, the output and the softmax (traced on a CPU)."""
-    queries, keys = query_width(shape), key_width(shape)
+    """q, k, v, output and the fp32 log-sum-exp per head; where one layer makes q, k and v, the
+    view of v keeps all three. SDPA with a mask repeats keys and values to all heads; eager keeps
+    the fp32 softmax and its bf16 copy, 6 heads x length per token; SDPA's plain kernel keeps q,
+    repeated k and v, the output and the softmax (traced on a CPU)."""
+    queries, keys, values = query_width(shape), key_width(shape), value_width(shape)
     if plain_attention(shape, job):
         return 4 * 4 * queries + 4 * shape.heads * job.max_length
-    saved = job.matmul_width * (2 * queries + 2 * keys) + 4 * shape.heads
+    made = shape.heads * (shape.v_head_dim or shape.head_dim)
+    saved = job.matmul_width * (queries + keys + values + made) + 4 * shape.heads
+    if "qkv_proj" in shape.modules:
+        saved += job.matmul_width * (queries + keys)
     if job.attention == "sdpa" and job.padding:
         saved += 2 * job.matmul_width * (queries - keys)
     if job.attention == "eager":
@@ -62,23 +112,47 @@ def mlp_width(shape: Shape) -> int:
 
 
 def mlp_saved(shape: Shape, job: Job) -> int:
-    """Gated: gate, up and activation (and their product when trained); plain: the pre-activation
-    (and the activation). A mixture adds the routed copies of the input and 6 B per expert."""
-    tensors = (3 if shape.mlp == "gated" else 1) + (1 if job.full else 0)
-    saved = tensors * job.stream_width * mlp_width(shape)
-    if shape.experts:
-        copies = 2 if job.full or job.expert_adapters else 1
-        saved += copies * job.stream_width * shape.experts_per_token * shape.hidden
-        saved += 6 * shape.experts
-    return saved
+    """Gated: gate, up and activation; plain: what the activation saves; and the input of `down`
+    when it is trained. Liger's gated kernel makes the activation anew. A mixture adds the experts'
+    results, their inputs when trained, and 6 B per expert."""
+    width = mlp_width(shape)
+    saved = activation_saved(shape, job) * width
+    if shape.mlp == "gated":
+        saved += (1 if job.liger else 2) * job.inner_width * width
+    if job.full:
+        saved += (2 if job.mixed else job.inner_width) * width
+    return saved + (experts_saved(shape, job) if shape.experts else 0)
+
+
+def activation_saved(shape: Shape, job: Job) -> int:
+    """Bytes per element of the MLP that the activation function saves."""
+    found = ACTIVATIONS.get(shape.activation, KERNEL)
+    wide = 4 if job.mixed else job.inner_width
+    return found.own * job.inner_width + found.wide * wide + found.masks
+
+
+def experts_saved(shape: Shape, job: Job) -> int:
+    """Beside gate, up and activation: the result of every expert of a token, 2 H; its input when
+    it is trained. gpt-oss clamps gate and up and multiplies twice (`_apply_gate`): 6 I more.
+    Source: transformers integrations/moe.py, `grouped_mm_experts_forward`."""
+    copies = 2 if job.full or job.expert_adapters else 1
+    saved = copies * job.inner_width * shape.experts_per_token * shape.hidden
+    if shape.model_type == "gpt_oss":
+        saved += 3 * job.inner_width * mlp_width(shape)
+    return saved + 6 * shape.experts
 
 
 def inputs_saved(shape: Shape, job: Job) -> int:
     """Inputs of the trained linear layers: 4 H in full fine-tuning (q/k/v share one, gate/up
-    share one; o and down reuse what is saved already), else those of the adapters."""
-    if job.full:
+    share one; o and down reuse what is saved already), a copy each where the norm's result is
+    fp32; else those of the adapters."""
+    if not job.full:
+        return adapter_inputs_saved(shape, job) + 4 * job.rank * len(_chosen(shape, job))
+    if not wide_norm(shape, job):
         return 2 * job.stream_width * shape.hidden
-    return adapter_inputs_saved(shape, job) + 4 * job.rank * len(targeted(shape, job.targets))
+    attention = 1 if "qkv_proj" in shape.modules else 3
+    fused = shape.mlp != "gated" or shape.experts or "gate_up_proj" in shape.modules
+    return 2 * (attention + (1 if fused else 2)) * shape.hidden
 
 
 def adapter_inputs_saved(shape: Shape, job: Job) -> int:
@@ -87,42 +161,69 @@ def adapter_inputs_saved(shape: Shape, job: Job) -> int:
     Dropout: a private copy and a bool mask per target. A quantised base under autocast shares
     inputs; peft's plain layer casts to the adapter's type, a private copy per target.
     """
-    chosen = targeted(shape, job.targets)
-    widths = [linear.inputs for linear in chosen]
+    return _inputs_saved(shape, job, _chosen(shape, job))
+
+
+def mlp_inputs_saved(shape: Shape, job: Job) -> int:
+    """The part of the adapters' inputs that belongs to gate, up and down."""
+    mlp = {"gate", "up", "down"}
+    chosen = [linear for linear in _chosen(shape, job) if mlp & set(linear.roles)]
+    return _inputs_saved(shape, job, chosen)
+
+
+def _inputs_saved(shape: Shape, job: Job, chosen: list[Linear]) -> int:
+    width, shared = adapter_copy(shape, job)
+    if shared:
+        return width * _shared_inputs(shape, chosen)
+    if job.base_bits and job.mixed and not job.dropout:  # o reads what attention saved in 16 bit
+        chosen = [linear for linear in chosen if "o" not in linear.roles]
+    return width * sum(linear.inputs for linear in chosen)
+
+
+def adapter_copy(shape: Shape, job: Job) -> tuple[int, bool]:
+    """Bytes per element that an adapter saves of its input, and whether targets share them."""
     private = 2 if job.mixed or job.adapter_dtype == "bf16" else 4
     if job.dropout > 0:
-        return (private + 1) * sum(widths)
+        return private + 1, False
     if job.base_bits and job.mixed:
-        return _kbit_inputs(shape, job)
-    if job.stream_width == 4:
-        return _shared_inputs(shape, job, 4)
+        return 2, job.inner_width == 2 and not wide_norm(shape, job)
+    if job.inner_width == 4:
+        return 4, True
     if job.mixed or job.adapter_dtype == "fp32":
-        return private * sum(widths)
-    return _shared_inputs(shape, job, 2)
+        return private, False
+    return 2, True
 
 
-def _kbit_inputs(shape: Shape, job: Job) -> int:
-    """bnb layers leave x alone under autocast: bf16 inputs are shared, fp32 ones cast each."""
-    if job.stream_width == 2:
-        return _shared_inputs(shape, job, 2)
-    chosen = targeted(shape, job.targets)
-    return 2 * sum(linear.inputs for linear in chosen if "o" not in linear.roles)
+def down_input_saved(shape: Shape, job: Job) -> int:
+    """Bytes per token saved of the input of `down` for its own weight or adapter."""
+    if job.full:
+        return (2 if job.mixed else job.inner_width) * mlp_width(shape)
+    if not down_targeted(shape, job):
+        return 0
+    return adapter_copy(shape, job)[0] * mlp_width(shape)
 
 
-def _shared_inputs(shape: Shape, job: Job, width: int) -> int:
-    chosen = targeted(shape, job.targets)
+def down_targeted(shape: Shape, job: Job) -> bool:
+    """Whether `down`, or `down` of the shared expert, has an adapter."""
+    return any("down" in linear.roles for linear in _chosen(shape, job))
+
+
+def _chosen(shape: Shape, job: Job) -> list[Linear]:
+    return [] if job.full else list(targeted(shape, job.targets, job.expert_adapters))
+
+
+def _shared_inputs(shape: Shape, chosen: list[Linear]) -> int:
     roles = {role for linear in chosen for role in linear.roles}
     saved = shape.hidden * (bool(roles & {"q", "k", "v"}) + bool(roles & {"gate", "up"}))
-    saved += sum(linear.inputs for linear in chosen if "down" in linear.roles)
-    return width * saved
+    return saved + sum(linear.inputs for linear in chosen if "down" in linear.roles)
 
 
 def dora_saved(shape: Shape, job: Job) -> int:
-    """DoRA keeps the base result and the adapter result of every target, 4 B each.
-    Source: peft 0.21 tuners/lora/dora.py. Derived, unmeasured."""
+    """DoRA keeps the base result and the adapter result of every target, 2 B each.
+    Source: peft 0.18 tuners/lora/dora.py, `DoraLinearLayer.forward`."""
     if job.full or not job.dora:
         return 0
-    return 8 * sum(linear.outputs for linear in targeted(shape, job.targets))
+    return 2 * job.matmul_width * sum(linear.outputs for linear in _chosen(shape, job))
 
 
 def block_saved(shape: Shape, job: Job) -> int:
@@ -136,38 +237,25 @@ def block_saved(shape: Shape, job: Job) -> int:
     )
 
 
-def block_scratch(shape: Shape, job: Job) -> int:
-    """Gradients in flight at the widest point of a block's backward (its MLP), bytes per token.
-
-    Full 2 H + 6 I; quantised base 2 H + 2 I; LoRA 2 H + 8 I when `down` is a target whose input
-    was cast to fp32, else 2 H + 4 I. Fitted on the storage trace of the memory notes.
-    """
-    width = mlp_width(shape)
-    scratch = job.stream_width * shape.hidden
-    if job.full:
-        scratch += 3 * job.stream_width * width
-    elif job.base_bits:
-        scratch += job.stream_width * width
-    else:
-        roles = {role for linear in targeted(shape, job.targets) for role in linear.roles}
-        cast = "down" in roles and (job.mixed or job.adapter_dtype == "fp32")
-        scratch += (8 if cast else 4) * width
-    if job.attention == "eager":
-        scratch += 2 * shape.heads * job.max_length
-    elif plain_attention(shape, job):
-        scratch += 4 * shape.heads * job.max_length
-    return scratch
-
-
 def kept_bytes(shape: Shape, job: Job) -> int:
     """What all blocks keep until backward: their inputs with checkpointing, else everything."""
     if job.gradient_checkpointing:
         return job.stream_width * shape.hidden * shape.layers * job.tokens
-    return shape.layers * block_saved(shape, job) * job.tokens
+    return shape.layers * block_saved(shape, job) * job.tokens - _first_norm(shape, job)
 
 
 def kept_below_bytes(shape: Shape, job: Job) -> int:
     """What the blocks keep while the last one runs backward, that one's own tensors left out."""
     if job.gradient_checkpointing:
         return kept_bytes(shape, job)
-    return (shape.layers - 1) * block_saved(shape, job) * job.tokens
+    return (shape.layers - 1) * block_saved(shape, job) * job.tokens - _first_norm(shape, job)
+
+
+def _first_norm(shape: Shape, job: Job) -> int:
+    """The first norm of all saves nothing where no gradient goes below it: the embedding frozen,
+    no checkpointing. OLMo 2 and 3 have norms behind their layers only."""
+    if job.full or shape.model_type in ("olmo2", "olmo3"):
+        return 0
+    if not EMBEDDINGS.isdisjoint(job.saved_names):
+        return 0
+    return norm_saved(shape, job) * job.tokens

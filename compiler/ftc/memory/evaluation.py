@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ftc.memory.activations import mlp_width
 from ftc.memory.job import Job
-from ftc.memory.modules import key_width, query_width
 from ftc.memory.peaks import Moment
+from ftc.memory.scratch import forward_scratch
 from ftc.memory.shape import Shape
 from ftc.memory.weights import dequantised_bytes
 
@@ -27,11 +26,9 @@ def evaluation_moment(shape: Shape, job: Job) -> Moment:
     if not job.eval_batch:
         return Moment("no evaluation")
     tokens = evaluation_tokens(job)
-    stream = job.stream_width * shape.hidden * tokens
-    loss = EVAL_PER_LOGIT * shape.vocab * tokens + stream
-    attention = 2 * query_width(shape) + 2 * key_width(shape) + shape.hidden
-    width = max(3 * mlp_width(shape), attention)
-    block = (job.stream_width * width) * tokens + 2 * stream
+    per_logit = 8.0 if job.dtype == "fp32" else EVAL_PER_LOGIT
+    loss = per_logit * shape.vocab * tokens + job.stream_width * shape.hidden * tokens
+    block = forward_scratch(shape, job) * tokens
     scratch = dequantised_bytes(shape, job)
     if loss > block + scratch:
         return Moment("loss", loss=loss)

@@ -9,6 +9,7 @@ from ftc.recipe import Optimizer, Stage
 
 GIB = 2**30
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+EMBEDDINGS = frozenset(("embed_tokens", "wte", "embed_in"))
 Loss = Literal["stock", "fused", "held", "chunked", "legacy"]
 
 
@@ -22,6 +23,8 @@ class Job:
     the other three describe published runs: outputs "held" alive by an own training loop,
     "chunked" as in torchtune, "legacy" transformers before 4.46.
     `padding`: batches hold padding or packed rows, so that SDPA is given a mask.
+    `saved_dtype`: type of the trained copies of `modules_to_save`: "fp32" (LLaMA-Factory upcasts
+    all that is trained, adapter.py), "bf16" (peft leaves them alone, and so does Axolotl).
     `upcast_embeddings`: embeddings, norms and head in fp32 (peft's k-bit preparation, not cast
     back). `expert_adapters`: the experts of a mixture get adapters too. `reduce_bucket`: elements
     of DeepSpeed's buffer; None: what templates/deepspeed sets.
@@ -43,6 +46,7 @@ class Job:
     modules_to_save: tuple[str, ...] = ()
     expert_adapters: bool = False
     adapter_dtype: Literal["fp32", "bf16"] = "fp32"
+    saved_dtype: Literal["fp32", "bf16"] = "fp32"
     dtype: Literal["bf16", "fp16", "fp32"] = "bf16"
     master: Literal["bf16", "fp32"] = "bf16"
     autocast: bool = True
@@ -97,8 +101,26 @@ class Job:
 
     @property
     def stream_width(self) -> int:
-        """Bytes of an element of the residual stream."""
-        return 4 if self.dtype == "fp32" or self.upcast_embeddings else 2
+        """Bytes of an element of the residual stream: as wide as the embedding's weight."""
+        if self.dtype == "fp32" or self.upcast_embeddings:
+            return 4
+        if self.full:
+            return 4 if self.master == "fp32" else 2
+        saved = self.saved_dtype == "fp32" and self.modules_to_save
+        return 4 if saved and not EMBEDDINGS.isdisjoint(self.saved_names) else 2
+
+    @property
+    def saved_names(self) -> frozenset[str]:
+        """Last parts of the names in `modules_to_save`."""
+        return frozenset(name.rsplit(".", 1)[-1] for name in self.modules_to_save)
+
+    @property
+    def inner_width(self) -> int:
+        """Bytes of an element inside the MLP: linear layers answer in 16 bit under autocast, but
+        quantised ones as wide as they are asked."""
+        if self.dtype == "fp32":
+            return 4
+        return self.stream_width if self.base_bits or not self.mixed else 2
 
     @property
     def matmul_width(self) -> int:

@@ -5,6 +5,7 @@ Source: sections 4 and 5 of the memory notes (docs/memory.md). V vocabulary, T t
 
 from __future__ import annotations
 
+from ftc.memory.activations import norm_saved
 from ftc.memory.job import Job
 from ftc.memory.shape import Shape
 
@@ -26,10 +27,10 @@ def loss_bytes(shape: Shape, job: Job) -> float:
     made, or while two gradients are: 16 V T. kto in LLaMA-Factory indexes the logits and runs a
     KL pass (20), orpo in TRL takes a cross entropy beside it (18). Traced on a CPU with the loss
     functions of LLaMA-Factory 0.9.5 and TRL 1.14.1; unmeasured. A fused loss does not help
-    there. Soft-capped logits add 4 V T, unmeasured.
+    there. Soft-capped logits keep the tanh: 2 V T more.
     """
     logits = shape.vocab * job.tokens
-    capped = 4 * logits if shape.softcap else 0
+    capped = 2 * logits if shape.softcap else 0
     if job.preference:
         return PREFERENCE_PER_LOGIT[job.stage] * logits + capped
     if job.loss == "fused":
@@ -41,9 +42,15 @@ def loss_bytes(shape: Shape, job: Job) -> float:
 
 
 def head_bytes(shape: Shape, job: Job) -> int:
-    """Around the head: the final norm's saved input, the last hidden state, its gradient."""
-    final_norm = 4 + (2 if job.full else 0)
-    return (final_norm + 2 * job.stream_width) * shape.hidden * job.tokens
+    """What the final norm saves, and the head's input where the head is trained."""
+    trained = job.full or "lm_head" in job.saved_names or "lm_head" in job.targets
+    head = (2 if job.mixed else job.stream_width) * shape.hidden if trained else 0
+    return (norm_saved(shape, job) + head) * job.tokens
+
+
+def fp32_head(job: Job) -> bool:
+    """Whether a copy of the head is trained in fp32: autocast makes a 16-bit one of it."""
+    return "lm_head" in job.saved_names and job.saved_dtype == "fp32"
 
 
 def logits_made(job: Job) -> bool:

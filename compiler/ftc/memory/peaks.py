@@ -9,15 +9,16 @@ from typing import NamedTuple
 
 from ftc.memory.activations import (
     block_saved,
-    block_scratch,
     kept_below_bytes,
     kept_bytes,
     mask_bytes,
+    mlp_width,
 )
 from ftc.memory.job import Job
-from ftc.memory.loss import head_bytes, logits_made, loss_bytes
-from ftc.memory.modules import block_linear_parameters
+from ftc.memory.loss import fp32_head, head_bytes, logits_made, loss_bytes
+from ftc.memory.modules import Linear, block_linear_parameters, linears
 from ftc.memory.parallel import step_copy_bytes
+from ftc.memory.scratch import backward_scratch, dora_bytes, down_scratch, mlp_end_scratch
 from ftc.memory.shape import Shape
 from ftc.memory.weights import dequantised_bytes, optimizer_scratch, trainable_parameters
 
@@ -40,13 +41,25 @@ class Moment(NamedTuple):
 
 
 def moments(shape: Shape, job: Job, gradients: float) -> tuple[Moment, ...]:
-    """The four moments of a training step; `gradients` are the card's own, after ZeRO."""
+    """The moments of a training step that can be the fullest; `gradients` are the card's own,
+    after ZeRO."""
     return (
         _loss_moment(shape, job, gradients),
         _block_moment(shape, job, gradients),
         _backward_end_moment(shape, job, gradients),
         Moment("optimizer step", gradients=gradients, optimizer=_step_scratch(shape, job)),
+        _dora_moment(shape, job),
     )
+
+
+def _dora_moment(shape: Shape, job: Job) -> Moment:
+    """DoRA's own matrices, made beside nearly all that a forward pass keeps, or that one block
+    does when it is recomputed."""
+    if not job.dora or job.full:
+        return Moment("block")
+    block = block_saved(shape, job) * job.tokens + dora_bytes(shape, job)
+    block += 6 * mlp_width(shape) * job.tokens
+    return Moment("block", checkpoints=kept_below_bytes(shape, job), block=block)
 
 
 def _step_scratch(shape: Shape, job: Job) -> float:
@@ -71,7 +84,7 @@ def _loss_moment(shape: Shape, job: Job, gradients: float) -> Moment:
     if job.full and cast and logits_made(job):
         loss = max(10 * shape.vocab * job.tokens + cast, loss + 2 * shape.vocab * shape.hidden)
         cast = 0
-    elif not job.full and job.upcast_embeddings and job.mixed:
+    elif not job.full and job.mixed and (job.upcast_embeddings or fp32_head(job)):
         loss += 2 * shape.vocab * shape.hidden
     cached = cast if job.full or not job.gradient_checkpointing else 0
     return Moment(
@@ -85,41 +98,64 @@ def _loss_moment(shape: Shape, job: Job, gradients: float) -> Moment:
 
 def _block_moment(shape: Shape, job: Job, gradients: float) -> Moment:
     """Backward of one block: kept tensors, the block's own, its scratch, a dequantised weight."""
-    tokens = (block_saved(shape, job) + block_scratch(shape, job)) * job.tokens
+    saved, tokens = block_saved(shape, job), job.tokens
     kept: float = kept_below_bytes(shape, job)
-    cast = 0.0 if job.full else _cast_bytes(shape, job)
-    cast = 2.0 * cast / shape.layers if job.gradient_checkpointing else cast
     if job.full:
-        kept, gradients = _full_block(shape, job, gradients, kept)
-    elif job.gradient_accumulation == 1:
-        gradients = 0.0
+        return _full_block_moment(shape, job, gradients, kept)
+    dequantised = dequantised_bytes(shape, job)
+    scratch = max(
+        backward_scratch(shape, job) * tokens,
+        down_scratch(shape, job) * tokens + dequantised,
+    )
+    cast = _cast_bytes(shape, job)
+    cast = 2.0 * cast / shape.layers if job.gradient_checkpointing else cast
     return Moment(
         "block",
-        quantization=dequantised_bytes(shape, job),
-        gradients=gradients,
+        quantization=dequantised,
+        gradients=gradients if job.gradient_accumulation > 1 else 0.0,
         checkpoints=kept,
-        block=tokens + mask_bytes(job) + cast,
+        block=saved * tokens + scratch - dequantised + mask_bytes(job) + cast,
     )
 
 
-def _full_block(shape: Shape, job: Job, gradients: float, kept: float) -> tuple[float, float]:
-    """Kept tensors and gradients in full fine-tuning: the first block in backward meets all kept
-    tensors, the last one nearly all gradients; with accumulation the first one meets both."""
-    share = job.gpus if job.zero_stage >= 2 else 1
-    block = block_linear_parameters(shape) * job.trained_width
-    head = shape.vocab * shape.hidden * job.trained_width
+def _full_block_moment(shape: Shape, job: Job, gradients: float, kept: float) -> Moment:
+    """Full fine-tuning: the first block in backward meets all kept tensors, the last one nearly
+    all gradients, most of them once its MLP is through; with accumulation the first meets both."""
+    share, width = (job.gpus if job.zero_stage >= 2 else 1), job.trained_width
+    saved, tokens = block_saved(shape, job), job.tokens
+    head = shape.vocab * shape.hidden * width
+    layers = linears(shape)
+    down = sum(linear.size * linear.copies for linear in layers if linear.roles == ("down",))
+    attention = sum(linear.size for linear in layers if _in_attention(linear))
+    widest = (saved + backward_scratch(shape, job)) * tokens
+    through = (saved + mlp_end_scratch(shape, job)) * tokens
+    last = job.stream_width * shape.hidden * tokens
+    later = gradients - (0 if shape.tied else head) / share
+    block = block_linear_parameters(shape)
+    down = 0 if shape.experts else down  # experts are widest before their own backward
     if job.gradient_accumulation > 1:
-        return kept, gradients + block
-    nearly_all = gradients - (block + (0 if shape.tied else head)) / share
-    last = job.stream_width * shape.hidden * job.tokens
-    return max((kept, head), (last, nearly_all), key=sum)
+        candidates = [(kept, gradients + down * width, widest)]
+    else:
+        candidates = [
+            (kept, head + down * width, widest),
+            (last, later - (block - down) * width / share, widest),
+            (last, later - attention * width / share, through),
+        ]
+    checkpoints, made, own = max(candidates, key=sum)
+    return Moment("block", gradients=made, checkpoints=checkpoints, block=own + mask_bytes(job))
+
+
+def _in_attention(linear: Linear) -> bool:
+    return not set(linear.roles) & {"gate", "up", "down", "shared_gate"}
 
 
 def _backward_end_moment(shape: Shape, job: Job, gradients: float) -> Moment:
-    """Full fine-tuning: all gradients, and those of a tied embedding twice for a moment."""
+    """Full fine-tuning: all gradients, and those of a tied embedding two or three times for a
+    moment: the engine adds both in place only where a cast made the head's anew
+    (torch csrc/autograd/input_buffer.cpp)."""
     if not job.full:
         return Moment("end of backward")
-    tied = shape.vocab * shape.hidden * job.trained_width if shape.tied else 0
-    return Moment(
-        "end of backward", gradients=gradients + tied, block=8 * shape.hidden * job.tokens
-    )
+    copies = 1 if job.mixed and job.trained_width == 4 else 2
+    tied = copies * shape.vocab * shape.hidden * job.trained_width if shape.tied else 0
+    last = job.stream_width * shape.hidden * job.tokens
+    return Moment("end of backward", gradients=gradients + tied, block=last)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ftc.memory.job import Job
 from ftc.memory.modules import (
     HEADS,
-    block_linear_parameters,
+    linear_parameters,
     linears,
     lora_parameters,
     parameters,
@@ -42,7 +42,7 @@ def weight_bytes(shape: Shape, job: Job) -> float:
     total = parameters(shape)
     if job.full:
         return total * job.trained_width
-    inside = shape.layers * block_linear_parameters(shape)
+    inside = linear_parameters(shape)
     outside = (total - inside) * (4 if job.upcast_embeddings else job.base_width)
     if job.base_bits:
         return quantised_bytes(inside, job, shape.hidden) + outside
@@ -53,7 +53,7 @@ def scale_bytes(shape: Shape, job: Job) -> float:
     """The part of the weights that is scales: absmax of NF4, row scales of int8."""
     if not job.base_bits:
         return 0
-    inside = shape.layers * block_linear_parameters(shape)
+    inside = linear_parameters(shape)
     return quantised_bytes(inside, job, shape.hidden) - inside * job.base_bits / 8
 
 
@@ -95,13 +95,24 @@ def trainable_parameters(shape: Shape, job: Job) -> int:
 
 
 def adapter_bytes(shape: Shape, job: Job) -> float:
-    """4 t: peft keeps adapters in fp32 (`autocast_adapter_dtype`), copies of whole modules too."""
-    return 0 if job.full else trainable_parameters(shape, job) * job.trained_width
+    """4 t: peft keeps adapters in fp32 (`autocast_adapter_dtype`); copies of whole modules as
+    `saved_dtype` says."""
+    return 0 if job.full else gradient_bytes(shape, job)
+
+
+def saved_width(job: Job) -> int:
+    """Bytes of a weight of `modules_to_save`; DeepSpeed casts them to bf16."""
+    if job.dtype == "fp32":
+        return 4
+    return 4 if job.saved_dtype == "fp32" and not job.zero_stage else 2
 
 
 def gradient_bytes(shape: Shape, job: Job) -> float:
     """A gradient is as wide as its weight."""
-    return trainable_parameters(shape, job) * job.trained_width
+    if job.full:
+        return parameters(shape) * job.trained_width
+    own = adapter_parameters(shape, job) * job.trained_width
+    return own + saved_module_parameters(shape, job) * saved_width(job)
 
 
 def optimizer_bytes(shape: Shape, job: Job) -> float:
@@ -112,19 +123,25 @@ def optimizer_bytes(shape: Shape, job: Job) -> float:
     Under DeepSpeed an fp32 copy of the weights is kept beside fp32 moments.
     """
     count = trainable_parameters(shape, job)
-    width = 4 if job.zero_stage else job.trained_width
     master = 4 * count if job.zero_stage else 0
     if job.optimizer not in ("adamw_bnb_8bit", "paged_adamw_8bit"):
-        return master + count * 2 * width
+        return master + 2 * (4 * count if job.zero_stage else gradient_bytes(shape, job))
     wide = shape.vocab * shape.hidden if job.full else 0
     return master + (count - wide) * 2 * (1 + 4 / ADAM_8BIT_BLOCK) + wide * 8
 
 
 def optimizer_scratch(shape: Shape, job: Job) -> float:
-    """adamw_torch updates all weights in one go (foreach) through a copy of them; fused: none."""
+    """adamw_torch updates all weights in one go (foreach) through a copy of them; fused: none. On
+    a CPU it goes weight by weight, through two copies (torch optim/optimizer.py,
+    `_default_to_fused_or_foreach`)."""
     if job.optimizer != "adamw_torch":
         return 0
-    return trainable_parameters(shape, job) * job.trained_width
+    if job.device == "gpu":
+        return gradient_bytes(shape, job)
+    if job.full or job.modules_to_save:
+        return 2 * shape.vocab * shape.hidden * job.trained_width
+    largest = max((linear.inputs for linear in targeted(shape, job.targets)), default=0)
+    return 2 * job.rank * largest * job.trained_width
 
 
 def dequantised_bytes(shape: Shape, job: Job) -> float:
