@@ -184,7 +184,11 @@ def models() -> str:
     usual = {part.name: part.default for part in fields(Shape)}
     for name, row in tomllib.loads(CONFIGS.read_text(encoding="utf-8")).items():
         shape = architecture.shape(dict(row["config"]), name)
-        shape = replace(shape, model_type=row.get("as", shape.model_type))
+        shape = replace(
+            shape,
+            model_type=row.get("as", shape.model_type),
+            activation=row.get("activation", shape.activation),
+        )
         text.append(f'\n["{name}"]')
         for part in fields(Shape):
             value = getattr(shape, part.name)
