@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftc.facts import architecture, model
-from ftc.memory.modules import parameters, targeted
+from ftc.memory.modules import kinds, parameters, targeted
 from ftc.run import environments
 
 HERE = Path(__file__).parent
@@ -87,14 +87,13 @@ def configs():
 def ours(name, config):
     shape = architecture.shape(config, name)
     blocks = []
-    for dense, count in ((False, shape.layers - shape.dense_layers), (True, shape.dense_layers)):
+    for count, dense, delta in kinds(shape):
         layers = sorted(
             [module, linear.inputs, linear.outputs]
             for module in shape.modules
-            for linear in targeted(shape, (module,), dense=dense)
+            for linear in targeted(shape, (module,), dense=dense, delta=delta)
         )
-        if count:
-            blocks.append([count, layers])
+        blocks.append([count, layers])
     return {
         "parameters": parameters(shape),
         "blocks": sorted(blocks),

@@ -11,7 +11,7 @@ from ftc import kept
 from ftc.errors import FtcError
 from ftc.facts import blocks, vision
 from ftc.facts.config import LONG, Reader
-from ftc.memory.modules import targeted
+from ftc.memory.modules import kinds, targeted
 from ftc.memory.shape import Shape
 
 TABLE = Path(__file__).with_name("architectures.toml")
@@ -38,7 +38,9 @@ def shape(config: dict[str, Any], name: str) -> Shape:
     kind = Reader(text, {}, name).text("model_type")
     row = known().get(kind) if kind != "standard" else None
     made = _shape(Reader(text, row or _guess(text), name), row or _guess(text), kind)
-    guessed = () if row is not None else ("attention", "mlp", "norms", *_recurrent(text))
+    guessed: tuple[str, ...] = ("recurrent blocks",) if made.delta_layers else ()
+    if row is None:
+        guessed = ("attention", "mlp", "norms", *_recurrent(text))
     beside = vision.parameters(config, made.hidden, name)
     guessed += ("vision",) if beside is None else ()
     quantized = Reader(outer.table("quantization_config"), {}, name).text("quant_method")
@@ -62,9 +64,8 @@ def known() -> dict[str, dict[str, Any]]:
 
 
 def _has(made: Shape, name: str) -> bool:
-    """Whether a block of either kind has a linear layer of this name."""
-    dense = targeted(made, (name,), dense=True) if made.dense_layers else ()
-    return bool(dense or targeted(made, (name,)))
+    """Whether a block of any kind has a linear layer of this name."""
+    return any(targeted(made, (name,), dense=dense, delta=delta) for _, dense, delta in kinds(made))
 
 
 def _guess(config: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +120,7 @@ def _shape(read: Reader, row: dict[str, Any], kind: str) -> Shape:
         norm_bias=says("norm_bias"),
         softcap=says("softcap"),
         sinks=says("sinks"),
+        output_gate=says("output_gate"),
         qkv_bias=says("qkv_bias"),
         o_bias=says("o_bias"),
         mlp_bias=says("mlp_bias"),
@@ -129,4 +131,5 @@ def _shape(read: Reader, row: dict[str, Any], kind: str) -> Shape:
         **blocks.heads(read, row, hidden // heads),
         **blocks.mixture(read, row, layers, intermediate),
         **blocks.window(read, row, layers),
+        **blocks.delta(read, row, layers),
     )

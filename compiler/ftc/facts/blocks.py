@@ -74,12 +74,15 @@ def mixture(read: Reader, row: Fields, layers: int, intermediate: int) -> Fields
 def _dense(read: Reader, how: str, layers: int) -> int:
     """Blocks of a mixture that have a plain MLP.
 
-    first: as many as first_k_dense_replace says. step: those that decoder_sparse_step skips or
-    mlp_only_layers names. interleaved: all but every nth. range: those before, between, behind.
+    one: the first. first: as many as first_k_dense_replace says. step: those that
+    decoder_sparse_step skips or mlp_only_layers names. interleaved: all but every nth. range:
+    those before, between, behind.
     """
     kinds = read.texts("mlp_layer_types")
     if kinds:
         return min(layers, kinds.count("dense"))
+    if how == "one":
+        return 1
     if how == "first":
         return min(layers, read.size("first_k_dense_replace", 0))
     if how == "step":
@@ -96,6 +99,23 @@ def _dense(read: Reader, how: str, layers: int) -> int:
         end = layers if last < 0 else min(layers, last + 1)
         return layers - sum(1 for block in range(first, end) if (block + 1) % step == 0)
     return 0
+
+
+def delta(read: Reader, row: Fields, layers: int) -> Fields:
+    """The gated delta nets that stand in for attention, and in how many blocks."""
+    if not row.get("delta"):
+        return {}
+    named = read.texts("layer_types")
+    every = read.size("full_attention_interval", 4, least=1)
+    usual = sum(1 for block in range(layers) if (block + 1) % every)
+    heads = read.size("linear_num_value_heads", least=1)
+    return {
+        "delta_layers": min(layers, named.count("linear_attention") if named else usual),
+        "delta_keys": read.size("linear_num_key_heads") * read.size("linear_key_head_dim"),
+        "delta_values": heads * read.size("linear_value_head_dim"),
+        "delta_heads": heads,
+        "delta_kernel": read.size("linear_conv_kernel_dim"),
+    }
 
 
 def window(read: Reader, row: Fields, layers: int) -> Fields:

@@ -120,6 +120,9 @@ def _remark(shape: Shape) -> str:
         f"model_type {shape.model_type!r} is not known, so Llama's layers are assumed{recurrent}": (
             "attention" in shape.guessed
         ),
+        "what its recurrent blocks keep is guessed": (
+            "recurrent blocks" in shape.guessed and "attention" not in shape.guessed
+        ),
         f"{shape.beside / 1e9:.2f} billion parameters of a vision tower are loaded, not trained": (
             shape.beside > 0
         ),

@@ -7,44 +7,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ftc.memory.job import ALL_LINEAR
+from ftc.memory.names import ONLY, ROLES, TWICE
 from ftc.memory.shape import Shape
 
-# Module name -> the projections it holds. Fused ones hold several.
-ROLES: dict[str, tuple[str, ...]] = {
-    "q_proj": ("q",),
-    "k_proj": ("k",),
-    "v_proj": ("v",),
-    "o_proj": ("o",),
-    "q_a_proj": ("q_a",),
-    "q_b_proj": ("q_b",),
-    "kv_a_proj_with_mqa": ("kv_a",),
-    "kv_b_proj": ("kv_b",),
-    "out_proj": ("o",),
-    "dense": ("o",),
-    "qkv_proj": ("q", "k", "v"),
-    "query_key_value": ("q", "k", "v"),
-    "c_attn": ("q", "k", "v"),
-    "W_pack": ("q", "k", "v"),
-    "Wqkv": ("q", "k", "v"),
-    "wqkv": ("q", "k", "v"),
-    "wo": ("o",),
-    "c_proj": ("o",),
-    "gate_proj": ("gate",),
-    "up_proj": ("up",),
-    "down_proj": ("down",),
-    "gate_up_proj": ("gate", "up"),
-    "fc1": ("up",),
-    "fc2": ("down",),
-    "c_fc": ("up",),
-    "dense_h_to_4h": ("up",),
-    "dense_4h_to_h": ("down",),
-    "w1": ("gate",),
-    "w2": ("down",),
-    "w3": ("up",),
-    "shared_expert_gate": ("shared_gate",),
-}
-TWICE = {"c_proj": "down"}  # names that a block uses for a second layer too
-ONLY = {("starcoder2", "c_proj"): ("down",)}  # a type that gives a name another meaning
 EVERY = ("all", "all-linear")
 HEADS = ("lm_head", "embed_tokens", "wte", "output_layer", "embed_out")
 
@@ -80,18 +45,34 @@ def value_width(shape: Shape) -> int:
 
 
 @lru_cache(maxsize=256)
-def linears(shape: Shape, dense: bool = False) -> tuple[Linear, ...]:
-    """Every linear layer of one block; of a mixture's block with experts, or of its `dense` ones.
+def linears(shape: Shape, dense: bool = False, delta: bool = False) -> tuple[Linear, ...]:
+    """Every linear layer of one block; of a mixture's block with experts, or of its `dense` ones;
+    of a block with attention, or of one with a `delta` net.
 
     Routers are left out: not every version has them as linear layers, and nobody adapts them.
     """
+    mixer = _delta(shape) if delta else _attention(shape)
     if dense or not shape.experts:
-        return _attention(shape) + _mlp(shape, shape.intermediate)
+        return mixer + _mlp(shape, shape.intermediate)
     routed = _mlp(shape, shape.expert_intermediate, copies=shape.experts, expert=True)
     shared = _mlp(shape, shape.shared_intermediate) if shape.shared_intermediate else ()
     if shape.shared_gate:
         shared = (*shared, Linear(("shared_gate",), shape.hidden, 1))
-    return _attention(shape) + routed + shared
+    return mixer + routed + shared
+
+
+def kinds(shape: Shape) -> tuple[tuple[int, bool, bool], ...]:
+    """The kinds of blocks as (how many, `dense`, `delta`) of `linears`.
+
+    Where a shape has both exceptions they are counted apart: only sums are right then.
+    """
+    usual = shape.layers - shape.dense_layers - shape.delta_layers
+    every = (
+        (usual, False, False),
+        (shape.dense_layers, True, False),
+        (shape.delta_layers, False, True),
+    )
+    return tuple(kind for kind in every if kind[0])
 
 
 def _attention(shape: Shape) -> tuple[Linear, ...]:
@@ -99,7 +80,7 @@ def _attention(shape: Shape) -> tuple[Linear, ...]:
     outputs = shape.heads * (shape.v_head_dim or shape.head_dim)
     if not shape.kv_lora_rank:
         made: tuple[Linear, ...] = (
-            Linear(("q",), hidden, queries),
+            Linear(("q",), hidden, queries * (2 if shape.output_gate else 1)),
             Linear(("k",), hidden, key_width(shape)),
             Linear(("v",), hidden, value_width(shape)),
         )
@@ -117,6 +98,17 @@ def _attention(shape: Shape) -> tuple[Linear, ...]:
     return (*made, Linear(("o",), outputs, hidden))
 
 
+def _delta(shape: Shape) -> tuple[Linear, ...]:
+    hidden, heads = shape.hidden, shape.delta_heads
+    return (
+        Linear(("delta_qkv",), hidden, 2 * shape.delta_keys + shape.delta_values),
+        Linear(("delta_z",), hidden, shape.delta_values),
+        Linear(("delta_b",), hidden, heads),
+        Linear(("delta_a",), hidden, heads),
+        Linear(("delta_o",), shape.delta_values, hidden),
+    )
+
+
 def _mlp(shape: Shape, width: int, copies: int = 1, expert: bool = False) -> tuple[Linear, ...]:
     up = Linear(("up",), shape.hidden, width, copies, expert)
     down = Linear(("down",), width, shape.hidden, copies, expert)
@@ -132,9 +124,10 @@ def block_linear_parameters(shape: Shape) -> int:
 @lru_cache(maxsize=256)
 def linear_parameters(shape: Shape) -> int:
     """Weights of the linear layers of all blocks, experts included."""
-    dense = sum(linear.size for linear in linears(shape, dense=True))
-    others = shape.layers - shape.dense_layers
-    return others * block_linear_parameters(shape) + shape.dense_layers * dense
+    return sum(
+        count * sum(linear.size * linear.copies for linear in linears(shape, dense, delta))
+        for count, dense, delta in kinds(shape)
+    )
 
 
 def embedding_parameters(shape: Shape) -> int:
@@ -145,8 +138,9 @@ def embedding_parameters(shape: Shape) -> int:
 def small_parameters(shape: Shape) -> int:
     """Norms, biases, routers, sinks and learned positions, with the final norm."""
     norm = shape.hidden * (shape.norm_weight + shape.norm_bias)
-    block = shape.norms * norm + _attention_small(shape) + shape.activation_parameters
+    block = shape.norms * norm + shape.activation_parameters
     rest = norm + shape.positions * shape.hidden + (shape.vocab if shape.head_bias else 0)
+    rest += (shape.layers - shape.delta_layers) * _attention_small(shape) + _delta_small(shape)
     dense = _mlp_bias(shape, shape.intermediate)
     if not shape.experts:
         return shape.layers * (block + dense) + rest
@@ -168,7 +162,17 @@ def _attention_small(shape: Shape) -> int:
         count += shape.q_lora_rank + shape.kv_lora_rank  # norms of the latents
         biased = shape.q_lora_rank + shape.kv_lora_rank + shape.qk_rope_head_dim
         return count + (biased if shape.qkv_bias else 0)
-    return count + (queries + keys + value_width(shape) if shape.qkv_bias else 0)
+    gate = queries if shape.output_gate else 0
+    return count + (queries + gate + keys + value_width(shape) if shape.qkv_bias else 0)
+
+
+def _delta_small(shape: Shape) -> int:
+    """Convolution, decay and norm of all delta nets."""
+    if not shape.delta_layers:
+        return 0
+    convolution = (2 * shape.delta_keys + shape.delta_values) * shape.delta_kernel
+    head_dim = shape.delta_values // shape.delta_heads
+    return shape.delta_layers * (convolution + 2 * shape.delta_heads + head_dim)
 
 
 def _mlp_bias(shape: Shape, width: int) -> int:
@@ -185,19 +189,24 @@ def parameters(shape: Shape) -> int:
 
 
 def targeted(
-    shape: Shape, targets: Iterable[str], experts: bool = False, dense: bool = False
+    shape: Shape,
+    targets: Iterable[str],
+    experts: bool = False,
+    *,
+    dense: bool = False,
+    delta: bool = False,
 ) -> tuple[Linear, ...]:
     """The layers of one block that get an adapter, one per name; unknown names give none.
 
-    In a mixture, a name means the shared expert, and the routed ones when `experts` is set;
-    `dense` asks for the layers of its dense blocks.
+    In a mixture, a name means the shared expert, and the routed ones when `experts` is set.
+    `dense` and `delta` choose the kind of block as in `linears`.
     """
-    return _targeted(shape, tuple(targets), experts, dense)
+    return _targeted(shape, tuple(targets), experts, (dense, delta))
 
 
 @lru_cache(maxsize=256)
 def _targeted(
-    shape: Shape, targets: tuple[str, ...], experts: bool, dense: bool
+    shape: Shape, targets: tuple[str, ...], experts: bool, kind: tuple[bool, bool]
 ) -> tuple[Linear, ...]:
     names = sorted({name.rsplit(".", 1)[-1] for name in targets})
     if any(name in EVERY for name in names):
@@ -205,7 +214,7 @@ def _targeted(
     chosen: list[Linear] = []
     for name in names:
         for expert in (False, True) if experts else (False,):
-            known = [linear for linear in linears(shape, dense) if linear.expert == expert]
+            known = [linear for linear in linears(shape, *kind) if linear.expert == expert]
             parts = [_projections(known, roles) for roles in _meanings(shape, name)]
             chosen += [_fused(found) for found in parts if found]
     return tuple(chosen)
@@ -241,11 +250,9 @@ def lora_parameters(shape: Shape, rank: int, targets: Iterable[str], experts: bo
     A head or embedding among the targets counts as one matrix of vocab x hidden.
     """
     targets = tuple(targets)
-    kinds = {False: shape.layers - shape.dense_layers, True: shape.dense_layers}
     total = 0
-    for dense, count in kinds.items():
-        chosen = targeted(shape, targets, experts, dense) if count else ()
-        block = sum((linear.inputs + linear.outputs) * linear.copies for linear in chosen)
-        total += count * block
+    for count, dense, delta in kinds(shape):
+        chosen = targeted(shape, targets, experts, dense=dense, delta=delta)
+        total += count * sum((linear.inputs + linear.outputs) * linear.copies for linear in chosen)
     heads = sum(1 for name in set(targets) if name.rsplit(".", 1)[-1] in HEADS)
     return rank * (total + heads * (shape.hidden + shape.vocab))

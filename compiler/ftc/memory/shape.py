@@ -14,11 +14,13 @@ class Shape:
     `qk_rope_head_dim` is rotated, and every head has keys and values of its own once they are
     made. In a mixture the first or chosen `dense_layers` blocks have an MLP of `intermediate`,
     all others `experts` of `expert_intermediate` and a shared one of `shared_intermediate`.
-    `sliding_layers` blocks see `sliding_window` tokens only. `beside` counts parameters that are
+    `sliding_layers` blocks see `sliding_window` tokens only. `delta_layers` blocks have a gated
+    delta net in place of attention: keys of `delta_keys` and values of `delta_values` in
+    `delta_heads` heads behind a convolution over `delta_kernel` tokens. `beside` counts parameters that are
     loaded with the decoder and not trained by text (a vision tower and its projector).
     `modules` names the linear layers of a block as torch does, () means Llama's seven.
     `guessed` names the terms that stand on Llama's rules for want of better: "attention", "mlp",
-    "norms", "vision"; it is empty for an architecture that is known.
+    "norms", "recurrent blocks", "vision"; it is empty for an architecture that is known.
     """
 
     model_type: str
@@ -62,6 +64,12 @@ class Shape:
     expert_bias: bool = False
     sliding_window: int = 0
     sliding_layers: int = 0
+    output_gate: bool = False  # queries come with a gate for the attention's output
+    delta_layers: int = 0
+    delta_keys: int = 0
+    delta_values: int = 0
+    delta_heads: int = 0
+    delta_kernel: int = 0
     beside: int = 0
     modules: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
