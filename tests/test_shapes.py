@@ -67,6 +67,8 @@ def real():
         config = {key: value for key, value in row.items() if key not in ABOUT}
         if config["model_type"] == "exaone4" and config["sliding_window"] is None:
             config["layer_types"] = ["full_attention"] * config["num_hidden_layers"]
+        if "vision" in architecture.shape(config, "catalogue").guessed:
+            config = config["text_config"]  # the tower is not counted, and said to be not
         made[row["ids"][0]] = config
     return made
 
