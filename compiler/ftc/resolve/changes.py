@@ -142,13 +142,10 @@ class _Asked:
     def _hardware(self) -> Iterator[Change]:
         """The smallest card that would do, and the fewest cards of this one."""
         needed = self.needed()
-        card = min(
-            (card for card in cards() if card.gib >= needed and card.bf16),
-            key=lambda card: card.gib,
-            default=None,
-        )
+        fitting = (card for card in cards() if card.gib >= needed and card.bf16)
+        card = min(fitting, key=_rank, default=None)
         if card is not None:
-            yield Change(f"a card with {card.memory_gb} GB, such as {_article(card)}", needed)
+            yield Change(f"a card with {card.memory_gb} GB, such as the {card.name}", needed)
         if self.plan.method == "qlora":
             return
         gpus = 2 * self.plan.gpus
@@ -161,5 +158,6 @@ class _Asked:
             gpus *= 2
 
 
-def _article(card: Card) -> str:
-    return f"the {card.name}"
+def _rank(card: Card) -> tuple[bool, float]:
+    """NVIDIA's first, since the lock files are for CUDA; then the smallest."""
+    return card.capability is None, card.gib
