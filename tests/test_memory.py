@@ -148,9 +148,12 @@ def test_eight_bit_optimizer_keeps_the_embedding_wide():
     assert weights.optimizer_bytes(LLAMA, run) == expected
 
 
-def test_modules_to_save_are_trained_in_fp32():
+def test_modules_to_save_are_trained_as_wide_as_the_tool_says():
     plain, saved = job(), job(modules_to_save=("embed_tokens", "lm_head"))
     more = weights.adapter_bytes(LLAMA, saved) - weights.adapter_bytes(LLAMA, plain)
+    assert more == 2 * 2 * 128256 * 4096
+    upcast = dataclasses.replace(saved, saved_dtype="fp32")
+    more = weights.adapter_bytes(LLAMA, upcast) - weights.adapter_bytes(LLAMA, plain)
     assert more == 2 * 4 * 128256 * 4096
 
 
@@ -188,7 +191,9 @@ def test_norms():
     phi = SHAPES["phi-2"]  # CUDA's autocast runs LayerNorm in fp32
     assert activations.norms_saved(phi, job()) == phi.norms * 4 * 2560
     assert activations.norms_saved(phi, job(autocast=False)) == phi.norms * 2 * 2560
-    assert activations.norms_saved(LLAMA, job(liger=True)) == 2 * 2 * 4096
+    kept = job(liger=True, gradient_checkpointing=False)
+    assert activations.norms_saved(LLAMA, kept) == 2 * 2 * 4096
+    assert activations.norms_saved(LLAMA, job(liger=True)) == 2 * 4096  # one is the checkpoint
     qwen3 = SHAPES["qwen3-8b"]
     assert activations.norms_saved(qwen3, job()) == 2 * 4 * 4096 + 4 * (4096 + 1024)
 
@@ -247,11 +252,12 @@ def test_checkpointing_keeps_block_inputs():
 @pytest.mark.parametrize(
     ("settings_", "hidden", "width"),
     [
-        ({"gradient_checkpointing": False}, 2, 4),  # gate x up: three less the adapter's copy
-        ({}, 10, 6),  # recomputed: the product, and in fp32 for the adapter of `down`
+        ({}, 10, 6),  # end of the forward pass: the product, and in fp32 for the adapter of `down`
         ({"dropout": 0.05}, 10, 10),  # and dropped out
         ({"targets": ("q_proj",)}, 2, 6),
-        ({"method": "qlora"}, 2, 4),
+        ({"method": "qlora"}, 2, 4),  # gate x up: three less the adapter's copy
+        ({"method": "qlora", "liger": True}, 2, 4),  # sum of the two gradients of the product
+        ({"method": "qlora", "liger": True, "targets": ("q_proj",)}, 2, 2),
         ({"method": "full"}, 2, 4),
         ({"method": "full", "liger": True}, 2, 2),
     ],
@@ -276,7 +282,7 @@ def test_dora_makes_the_adapters_weight():
 
 def test_saved_embedding_widens_the_stream():
     """LLaMA-Factory upcasts the trained copy, and what it makes is fp32; peft leaves it bf16."""
-    saved = job(modules_to_save=("embed_tokens",))
+    saved = job(modules_to_save=("embed_tokens",), saved_dtype="fp32")
     assert saved.stream_width == 4
     assert dataclasses.replace(saved, saved_dtype="bf16").stream_width == 2
     assert job(modules_to_save=("lm_head",)).stream_width == 2
@@ -303,6 +309,8 @@ def test_loss(settings_, per_logit):
 
 def test_fused_loss_and_soft_cap():
     assert loss.loss_bytes(LLAMA, job(loss="fused")) == 8 * 4096 * 2048
+    liger = job(loss="fused", liger=True)  # 2048 tokens / (vocab / hidden) = 64 rows at a time
+    assert loss.loss_bytes(LLAMA, liger) == 2 * 64 * 128256 + 4 * 4096 * 2048
     assert loss.loss_bytes(SHAPES["gemma2-2b"], job()) == 14 * 256000 * 2048
 
 

@@ -2,11 +2,12 @@
 
 `python tools/oracle.py` prints the table from the stored measurements (tests/oracle/measured.json),
 `-v` every case (`--held-out` too); `--explain CASE [evaluation]` what is alive at a case's peak;
-`--measure` runs the oracle in the backends' environments first (minutes).
+`--measure` (after `--fetch`, once) runs the oracle in the backends' environments first (minutes).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import subprocess
@@ -21,13 +22,16 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "compiler"))
 
-from ftc.facts import architecture  # noqa: E402 - found by the line above
+from ftc import resources  # noqa: E402 - found by the line above
+from ftc.errors import FtcError  # noqa: E402
+from ftc.facts import architecture  # noqa: E402
 from ftc.memory.formula import Job, Shape, estimate  # noqa: E402
 from ftc.memory.job import GIB  # noqa: E402
 from ftc.memory.phases import phases  # noqa: E402
 from ftc.run import environments, layout  # noqa: E402
 
 FOLDER = ROOT / "tests" / "oracle"
+LIGER = FOLDER / "liger.txt"
 STORED = FOLDER / "measured.json"
 PAGE = ROOT / "docs" / "memory.md"
 START, END = "<!-- made by tools/oracle.py -->", "<!-- end of the oracle's table -->"
@@ -91,15 +95,47 @@ def _case(row: dict[str, Any], model: dict[str, Any], defaults: dict[str, Any]) 
 def measure(tool: str, chosen: Iterable[Case], *words: str) -> dict[str, Any]:
     """Run the oracle in a backend's environment: an answer for each case."""
     found = environments.require(tool, TOOLS[tool])
+    chosen = sorted(chosen, key=lambda case: case.job.liger)
     asked = [{"name": c.name, "config": c.config, "job": asdict(c.job)} for c in chosen]
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "cases.json"), Path(folder, "answers.json")
         source.write_text(json.dumps(asked), "utf-8")
         own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         command = [str(found.python), str(FOLDER / "main.py"), str(source), str(target), *words]
+        if any(case.job.liger for case in chosen):
+            own["PYTHONPATH"] = str(liger())
         subprocess.run(command, env=layout.variables(found, offline=True) | own, check=True)
         answers: dict[str, Any] = json.loads(target.read_text("utf-8"))
         return answers
+
+
+def liger() -> Path:
+    """Liger's package, which no environment of ftc holds; FtcError where it was not fetched."""
+    folder = resources.cache() / "oracle" / hashlib.sha256(LIGER.read_bytes()).hexdigest()[:12]
+    if not (folder / "liger_kernel").is_dir():
+        raise FtcError(f"{folder}: Liger is not there", hint="python tools/oracle.py --fetch")
+    return folder
+
+
+def fetch() -> None:
+    """Lay Liger's package into ftc's cache; no environment changes."""
+    folder = resources.cache() / "oracle" / hashlib.sha256(LIGER.read_bytes()).hexdigest()[:12]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--disable-pip-version-check", "--target", str(folder), "-r", str(LIGER)]
+    subprocess.run(command, check=True)
+
+
+def update(names: list[str]) -> None:
+    """Measure the cases whose names hold one of the words (all without any), and store it."""
+    words = [name for name in names if not name.startswith("-")]
+    stored = json.loads(STORED.read_text("utf-8")) if words else {}
+    for tool in TOOLS:
+        chosen = [case for case in cases() if tool in case.tools]
+        chosen = [c for c in chosen if not words or any(word in c.name for word in words)]
+        if chosen:
+            found = stored.get(tool, {}) if words else {}
+            stored[tool] = found | measure(tool, chosen)
+    STORED.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
 
 
 def rows(stored: dict[str, dict[str, Any]]) -> list[Row]:
@@ -150,14 +186,16 @@ def page(text: str, block: str) -> str:
 def main() -> None:
     """Print the table, measure anew, or write the page."""
     words = sys.argv[1:]
+    if "--fetch" in words:
+        fetch()
+        return
     if "--explain" in words:
         name, *phase = words[words.index("--explain") + 1 :]
         case = next(case for case in cases() if case.name == name)
         measure(case.tools[0], [case], name, *phase)
         return
     if "--measure" in words:
-        stored = {tool: measure(tool, [c for c in cases() if tool in c.tools]) for tool in TOOLS}
-        STORED.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+        update(words[words.index("--measure") + 1 :])
     stored = json.loads(STORED.read_text("utf-8"))
     for tool, answers in stored.items():
         for name, answer in answers.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import liger
 import peft
 import torch
 import transformers
@@ -17,6 +18,8 @@ WIDTHS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 def model(case: dict[str, Any]) -> nn.Module:
     """The model on torch's meta device, with adapters, quantised and set to checkpoint."""
     job = case["job"]
+    if job["liger"]:
+        liger.apply(case["config"]["model_type"])
     config = transformers.AutoConfig.for_model(**case["config"])
     config.use_cache = False
     if hasattr(config, "num_local_experts") or hasattr(config, "num_experts"):

@@ -15,6 +15,7 @@ from ftc.memory.shape import Shape
 
 # RMSNorms that multiply by their weight before they cast back: what a trained weight saves is fp32.
 WIDE_NORMS = ("gemma", "gemma2", "gemma3", "gemma3_text", "gpt_oss", "olmo2", "olmo3")
+POST_NORM = ("olmo2", "olmo3")  # norms behind attention and MLP only
 
 
 class Saved(NamedTuple):
@@ -56,8 +57,10 @@ def norm_saved(shape: Shape, job: Job) -> int:
 
 
 def norms_saved(shape: Shape, job: Job) -> int:
-    """All norms of a block; a q/k norm does the same over Hq + Hk."""
-    saved = shape.norms * norm_saved(shape, job)
+    """All norms of a block; a q/k norm does the same over Hq + Hk. The input that Liger's first
+    norm keeps is the one that checkpointing keeps."""
+    shared = job.liger and job.gradient_checkpointing and shape.model_type not in POST_NORM
+    saved = (shape.norms - shared) * norm_saved(shape, job)
     if not shape.qk_norm:
         return saved
     width = job.matmul_width if job.liger else 4
@@ -254,7 +257,7 @@ def kept_below_bytes(shape: Shape, job: Job) -> int:
 def _first_norm(shape: Shape, job: Job) -> int:
     """The first norm of all saves nothing where no gradient goes below it: the embedding frozen,
     no checkpointing. OLMo 2 and 3 have norms behind their layers only."""
-    if job.full or shape.model_type in ("olmo2", "olmo3"):
+    if job.full or shape.model_type in POST_NORM:
         return 0
     if not EMBEDDINGS.isdisjoint(job.saved_names):
         return 0

@@ -46,7 +46,7 @@ class Job:
     modules_to_save: tuple[str, ...] = ()
     expert_adapters: bool = False
     adapter_dtype: Literal["fp32", "bf16"] = "fp32"
-    saved_dtype: Literal["fp32", "bf16"] = "fp32"
+    saved_dtype: Literal["fp32", "bf16"] = "bf16"
     dtype: Literal["bf16", "fp16", "fp32"] = "bf16"
     master: Literal["bf16", "fp32"] = "bf16"
     autocast: bool = True

@@ -17,7 +17,7 @@ PER_LOGIT = {
     "legacy": 20.0,  # transformers before 4.46: fp32 logits and a shifted copy
 }
 PREFERENCE_PER_LOGIT = {"dpo": 16.0, "orpo": 18.0, "kto": 20.0}
-FUSED_PER_HIDDEN = 8.0  # Liger fused linear cross entropy, cut cross entropy: 4 to 8
+FUSED_PER_HIDDEN = 8.0  # cut cross entropy: 4 to 8
 
 
 def loss_bytes(shape: Shape, job: Job) -> float:
@@ -34,11 +34,23 @@ def loss_bytes(shape: Shape, job: Job) -> float:
     if job.preference:
         return PREFERENCE_PER_LOGIT[job.stage] * logits + capped
     if job.loss == "fused":
-        return FUSED_PER_HIDDEN * shape.hidden * job.tokens
+        return _fused_bytes(shape, job)
     per_logit = PER_LOGIT[job.loss]
     if job.loss == "held" and (job.mixed or job.stream_width == 4):
         per_logit = 16.0
     return per_logit * logits + capped
+
+
+def _fused_bytes(shape: Shape, job: Job) -> float:
+    """Liger takes as many rows at a time as make logits of about T x H, a power of two, and holds
+    the head's input and its gradient. Cut cross entropy (no Liger): 8 H T, from reading its code.
+    Source: liger-kernel 0.8.4 ops/fused_linear_cross_entropy.py, traced."""
+    if not job.liger:
+        return FUSED_PER_HIDDEN * shape.hidden * job.tokens
+    rows = -(-job.tokens // -(-shape.vocab // shape.hidden))
+    rows = min(1 << (rows - 1).bit_length(), job.tokens)
+    width = 2 if job.mixed else job.stream_width
+    return width * rows * shape.vocab + 2 * job.stream_width * shape.hidden * job.tokens
 
 
 def head_bytes(shape: Shape, job: Job) -> int:

@@ -9,6 +9,7 @@ I MLP width, k experts of a token; a tensor that backward has used up by then is
 from __future__ import annotations
 
 from ftc.memory.activations import (
+    adapter_copy,
     down_input_saved,
     down_targeted,
     mlp_inputs_saved,
@@ -23,10 +24,11 @@ from ftc.memory.modules import query_width, targeted
 from ftc.memory.shape import Shape
 
 
-def recomputed_scratch(shape: Shape, job: Job) -> int:
-    """The end of the recomputed forward pass. It stops where the last tensor is saved: in the
-    adapter of `down` if it has one (its input, in fp32 for the adapter's type, and once more
-    dropped out; the base result, the residual, the norm's result and two gradients), else before.
+def forward_end_scratch(shape: Shape, job: Job) -> int:
+    """The end of a block's forward pass, first or recomputed. Recomputation stops where the last
+    tensor is saved: in the adapter of `down` if it has one (its input, in fp32 for the adapter's
+    type, and once more dropped out; the base result, the norm's result, the residual unless
+    Liger's norm saved it, and two gradients, or what the model's loop holds), else before.
     """
     stream = job.stream_width * shape.hidden
     if shape.experts and not (shape.shared_intermediate and down_targeted(shape, job)):
@@ -34,17 +36,20 @@ def recomputed_scratch(shape: Shape, job: Job) -> int:
         return copies * job.inner_width * shape.experts_per_token * shape.hidden + 3 * stream
     if job.full or not down_targeted(shape, job):
         return 2 * stream
-    width = mlp_width(shape)
+    held = (4 if job.liger or (job.base_bits and job.mixed) else 5) * stream
+    return _down_input(shape, job) + held
+
+
+def _down_input(shape: Shape, job: Job) -> int:
+    """The input of `down` and its copies, as far as the adapter does not save them."""
+    width, own = mlp_width(shape), job.inner_width
     if job.base_bits and job.mixed:
-        apart = job.inner_width * width if job.dropout or job.inner_width == 4 else 0
-        return apart + 4 * stream
-    scratch = job.inner_width * width + 5 * stream
-    if job.inner_width == 4:
-        return scratch - 4 * width
-    if job.adapter_dtype == "bf16" and not job.mixed:
-        return scratch - (0 if job.dropout else 2 * width)
-    scratch += 4 * width if job.mixed or job.dropout else 0
-    return scratch + (4 * width if job.dropout and job.mixed else 0)
+        return own * width if job.dropout or own == 4 else 0
+    if job.dropout:
+        return (own + (8 if job.mixed else 4)) * width
+    if own == 4 or (job.adapter_dtype == "bf16" and not job.mixed):
+        return 0
+    return (own + (4 if job.mixed else 0)) * width
 
 
 def down_scratch(shape: Shape, job: Job) -> int:
@@ -63,10 +68,12 @@ def down_scratch(shape: Shape, job: Job) -> int:
 
 
 def product_scratch(shape: Shape, job: Job) -> int:
-    """Backward of gate x up: its gradient and both factors'. Liger's kernel writes them over what
-    it saved, so only the product's is new, and the activation's where the product is gone."""
+    """Backward of gate x up: its gradient and both factors'. Liger's kernel writes those over what
+    it saved; then the sum of the product's gradients from base and adapter is as wide, where no
+    cast made one of them anew (the engine adds in place only to what is no view)."""
     own = job.inner_width * mlp_width(shape)
-    made = 1 if job.liger else 3
+    summed = down_targeted(shape, job) and adapter_copy(shape, job)[1]
+    made = 3 if summed or not job.liger else 1
     return job.stream_width * shape.hidden + made * own - down_input_saved(shape, job)
 
 
@@ -103,16 +110,19 @@ def attention_scratch(shape: Shape, job: Job) -> int:
 
 
 def backward_scratch(shape: Shape, job: Job) -> int:
-    """The widest moment of one block's backward pass, dequantised weights left out."""
-    moments = [down_scratch(shape, job), attention_scratch(shape, job)]
+    """The widest moment of one block from the end of its forward pass on, dequantised weights
+    left out."""
+    moments = [
+        down_scratch(shape, job),
+        attention_scratch(shape, job),
+        forward_end_scratch(shape, job),
+    ]
     if shape.experts:
         moments.append(experts_scratch(shape, job))
     elif shape.mlp == "gated":
         moments.append(product_scratch(shape, job))
     else:
         moments.append(activation_scratch(shape, job))
-    if job.gradient_checkpointing:
-        moments.append(recomputed_scratch(shape, job))
     return max(moments)
 
 
