@@ -117,6 +117,18 @@ def test_embeddings_stay_in_16_bit_unless_upcast():
     )
 
 
+def test_experts_stay_in_16_bit_unless_the_tool_quantises_them():
+    moe, run = SHAPES["qwen3-30b-a3b"], job(method="qlora")
+    experts = 48 * 128 * 3 * 2048 * 768
+    small = weights.quantised_parameters(moe, run)
+    assert weights.quantised_parameters(moe, job(method="qlora", experts_quantized=True)) == (
+        small + experts
+    )
+    assert weights.weight_bytes(moe, run) > 2 * experts
+    assert weights.dequantised_bytes(moe, run) == 2 * 2048 * 4096
+    assert any("16 bit" in note for note in estimate(moe, run).notes)
+
+
 @pytest.mark.parametrize(
     ("stage", "method", "copies"),
     [

@@ -75,6 +75,10 @@ def _adapted(made: nn.Module, job: dict[str, Any]) -> nn.Module:
     config._register_custom_module({Linear4: LoraLinear4, nn.Linear: LoraLinear})
     fp32 = job["adapter_dtype"] == "fp32"
     adapted = peft.get_peft_model(made, config, autocast_adapter_dtype=fp32)
+    if not fp32:  # peft brings adapters to the base's type, but not on the meta device
+        for name, parameter in adapted.named_parameters():
+            if "lora_" in name:
+                parameter.data = parameter.data.to(WIDTHS[job["dtype"]])
     if job["saved_dtype"] == "fp32":  # as LLaMA-Factory upcasts all that is trained
         for name, parameter in adapted.named_parameters():
             if "modules_to_save" in name:

@@ -20,16 +20,18 @@ POST_NORM = ("olmo2", "olmo3")  # norms behind attention and MLP only
 
 class Saved(NamedTuple):
     """What an activation function saves, per element: tensors as wide as the stream, tensors that
-    CUDA's autocast makes fp32, and bytes of masks."""
+    CUDA's autocast makes fp32 (and more of them where its parameters are trained), and bytes of
+    masks."""
 
     own: int
     wide: int = 0
     masks: int = 0
+    trained: int = 0
 
 
 # transformers 5 activations.py: written out in Python, so that every step saves its own. All other
 # functions are one kernel that saves its input (relu2 its rectified input).
-ACTIVATIONS = {"gelu_new": Saved(1, wide=3), "xielu": Saved(1, wide=2, masks=1)}
+ACTIVATIONS = {"gelu_new": Saved(1, wide=3), "xielu": Saved(1, wide=2, masks=1, trained=1)}
 KERNEL = Saved(1)
 
 
@@ -131,7 +133,8 @@ def activation_saved(shape: Shape, job: Job) -> int:
     """Bytes per element of the MLP that the activation function saves."""
     found = ACTIVATIONS.get(shape.activation, KERNEL)
     wide = 4 if job.mixed else job.inner_width
-    return found.own * job.inner_width + found.wide * wide + found.masks
+    tensors = found.wide + (found.trained if job.full else 0)
+    return found.own * job.inner_width + tensors * wide + found.masks
 
 
 def experts_saved(shape: Shape, job: Job) -> int:

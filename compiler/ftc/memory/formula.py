@@ -60,8 +60,8 @@ def _notes(shape: Shape, job: Job) -> tuple[str, ...]:
         "preference losses: traced on a CPU, never compared with a run": job.preference,
         "fused loss has no effect on preference stages": job.preference and job.loss == "fused",
         "DoRA: derived from code, never compared with a run": job.dora,
-        "experts are taken to be quantised; some versions leave them in 16 bit": bool(
-            shape.experts and job.base_bits
+        "experts stay in 16 bit: bitsandbytes quantises linear layers only": bool(
+            shape.experts and job.base_bits and not job.experts_quantized
         ),
         "8-bit base: outlier columns are not counted": job.base_bits == 8,
         "several cards: compared with 13 published ZeRO-3 and FSDP runs only": job.gpus > 1,

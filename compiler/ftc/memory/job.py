@@ -26,8 +26,11 @@ class Job:
     `saved_dtype`: type of the trained copies of `modules_to_save`: "fp32" (LLaMA-Factory upcasts
     all that is trained, adapter.py), "bf16" (peft leaves them alone, and so does Axolotl).
     `upcast_embeddings`: embeddings, norms and head in fp32 (peft's k-bit preparation, not cast
-    back). `expert_adapters`: the experts of a mixture get adapters too. `reduce_bucket`: elements
-    of DeepSpeed's buffer; None: what templates/deepspeed sets.
+    back). `expert_adapters`: the experts of a mixture get adapters too. `experts_quantized`: the
+    experts of a quantised base are quantised as well (Axolotl's `quantize_moe_experts`,
+    transformers before 5); by itself bitsandbytes leaves them alone, they are no linear layers in
+    transformers 5 but one tensor (integrations/bitsandbytes.py, `replace_with_bnb_linear`).
+    `reduce_bucket`: elements of DeepSpeed's buffer; None: what templates/deepspeed sets.
     `liger`: Liger's kernels for norms, rope and the gated MLP; both tools switch them on together
     with its loss, so `loss` is "fused" beside it in sft and pretrain. `eval_batch`: rows in one
     evaluation pass, 0: no evaluation.
@@ -45,6 +48,7 @@ class Job:
     dora: bool = False
     modules_to_save: tuple[str, ...] = ()
     expert_adapters: bool = False
+    experts_quantized: bool = False
     adapter_dtype: Literal["fp32", "bf16"] = "fp32"
     saved_dtype: Literal["fp32", "bf16"] = "bf16"
     dtype: Literal["bf16", "fp16", "fp32"] = "bf16"

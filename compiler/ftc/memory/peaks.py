@@ -156,6 +156,8 @@ def _backward_end_moment(shape: Shape, job: Job, gradients: float) -> Moment:
     if not job.full:
         return Moment("end of backward")
     copies = 1 if job.mixed and job.trained_width == 4 else 2
-    tied = copies * shape.vocab * shape.hidden * job.trained_width if shape.tied else 0
+    own = shape.vocab * shape.hidden * job.trained_width
+    tied = copies * own if shape.tied else 0
+    again = own if job.gradient_accumulation > 1 else 0  # beside the one of earlier passes
     last = job.stream_width * shape.hidden * job.tokens
-    return Moment("end of backward", gradients=gradients + tied, block=last)
+    return Moment("end of backward", gradients=gradients + tied + again, block=last)

@@ -36,6 +36,18 @@ def quantised_bytes(elements: int, job: Job, row: int) -> float:
     return elements * 0.5 + elements / NF4_BLOCK * absmax
 
 
+def quantised_parameters(shape: Shape, job: Job) -> int:
+    """Weights that a quantised base holds quantised: linear layers inside blocks; the experts of
+    a mixture only where the tool sees to it."""
+    if not job.base_bits:
+        return 0
+    inside = linear_parameters(shape)
+    if not shape.experts or job.experts_quantized:
+        return inside
+    experts = sum(linear.size * linear.copies for linear in linears(shape) if linear.expert)
+    return inside - (shape.layers - shape.dense_layers) * experts
+
+
 def weight_bytes(shape: Shape, job: Job) -> float:
     """W: the base model. Only linear layers inside blocks are quantised; the rest stays 2 B,
     or 4 B after an upcast that is not taken back."""
@@ -44,17 +56,17 @@ def weight_bytes(shape: Shape, job: Job) -> float:
         return total * job.trained_width
     inside = linear_parameters(shape)
     outside = (total - inside) * (4 if job.upcast_embeddings else job.base_width)
-    if job.base_bits:
-        return quantised_bytes(inside, job, shape.hidden) + outside
-    return inside * job.base_width + outside
+    quantised = quantised_parameters(shape, job)
+    plain = (inside - quantised) * job.base_width
+    return quantised_bytes(quantised, job, shape.hidden) + plain + outside
 
 
 def scale_bytes(shape: Shape, job: Job) -> float:
     """The part of the weights that is scales: absmax of NF4, row scales of int8."""
     if not job.base_bits:
         return 0
-    inside = linear_parameters(shape)
-    return quantised_bytes(inside, job, shape.hidden) - inside * job.base_bits / 8
+    quantised = quantised_parameters(shape, job)
+    return quantised_bytes(quantised, job, shape.hidden) - quantised * job.base_bits / 8
 
 
 def reference_bytes(shape: Shape, job: Job) -> float:
@@ -145,7 +157,12 @@ def optimizer_scratch(shape: Shape, job: Job) -> float:
 
 
 def dequantised_bytes(shape: Shape, job: Job) -> float:
-    """The largest linear layer in 2 B, made anew in forward and backward. int8: unmeasured."""
+    """The largest linear layer in 2 B, made anew in forward and backward; of quantised experts
+    the whole tensor, gate and up of all of them (Axolotl monkeypatch/moe_quant.py). int8 and
+    experts: unmeasured."""
     if not job.base_bits:
         return 0
-    return 2 * max(linear.size for linear in linears(shape))
+    layers = linears(shape)
+    if shape.experts and job.experts_quantized:
+        return 2 * max(linear.size * linear.copies * 2 for linear in layers if linear.expert)
+    return 2 * max(linear.size for linear in layers if not linear.expert)
