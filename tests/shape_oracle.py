@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 LINEAR = ("Linear", "Conv1D")
-ROUTERS = ("gate", "wg", "layer")  # linear layers in some types and versions
+ROUTERS = ("gate", "wg", "layer", "proj")  # linear layers in some types and versions
 LOCAL = ("sliding_attention", "chunked_attention")
 
 

@@ -190,7 +190,7 @@ def test_catalogue_has_the_published_size(tmp_path, model_id):
     assert abs(parameters(found.shape) / 1e9 - float(row["published_b"])) <= rounding + 1e-9
     assert (found.tokenizer, found.folder) == (None, None)
     assert "catalogue" in found.source
-    assert set(found.shape.guessed) <= {"recurrent blocks", "vision"}
+    assert set(found.shape.guessed) <= {"attention", "recurrent blocks", "vision"}
     assert found.shape.max_positions > 0
     assert (found.family.name if found.family else "") == row["family"]
 

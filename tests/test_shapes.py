@@ -89,11 +89,11 @@ def configs():
 def ours(name, config):
     shape = architecture.shape(config, name)
     blocks = []
-    for count, dense, delta in kinds(shape):
+    for count, dense, other in kinds(shape):
         layers = sorted(
             [module, linear.inputs, linear.outputs]
             for module in shape.modules
-            for linear in targeted(shape, (module,), dense=dense, delta=delta)
+            for linear in targeted(shape, (module,), dense=dense, other=other)
         )
         blocks.append([count, layers])
     return {

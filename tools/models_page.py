@@ -31,7 +31,8 @@ and 5.20 (on torch's meta device, no weights) and finds the same number of param
 linear layers in every block, without exception; another holds the number against the published
 one. The numbers themselves were not read from the hub: the last column says what they were
 compared with. The vision tower of Gemma 3 and Mistral 3 is counted with the model: it is loaded,
-and text does not train it. That of Qwen3.5 is not: of it the decoder alone is built and compared.
+and text does not train it. Those of Gemma 4 and Qwen3.5 are not: of these models the decoder alone
+is built and compared.
 
 | models | type | parameters | published, 10⁹ | blocks | width | positions | compared with |
 |---|---|---|---|---|---|---|---|
@@ -52,11 +53,12 @@ OUTRO = """
 
 A `model_type` that is not in the table is counted by Llama's rules, as a mixture where its config
 names experts and as latent attention where it names `kv_lora_rank`. The plan's facts say so, and
-an estimate for it has low confidence. So has one for a model with blocks that are no attention:
-of gated delta nets (Qwen3-Next, Qwen3.5) the weights are exact and what they keep while they run is
-a guess, others (Mamba, convolutions) are counted as if they were attention. Vision towers are
-counted for Gemma 3 and Mistral 3; of other models the tower is left out, and the facts say that. A
-field of `config.json` that is missing, no number or beyond all reason is refused with its name.
+an estimate for it has low confidence. So has one for a model with two kinds of blocks: of Gemma 4's
+attention and of gated delta nets (Qwen3-Next, Qwen3.5) the weights are exact, and what they keep
+while they run is a guess. Gemma 4 E2B and E4B are counted to about a percent. Mamba and
+convolutions are counted as if they were attention. Vision towers are counted for Gemma 3 and
+Mistral 3; of other models the tower is left out, and the facts say that. A field of `config.json`
+that is missing, no number or beyond all reason is refused with its name.
 """
 TOLD = {
     "qk_norm": "norm on queries and keys",
@@ -69,6 +71,7 @@ TOLD = {
     "shared_count": "shared experts",
     "dense": "some blocks without experts",
     "latent": "latent attention",
+    "global": "other heads in blocks without a window",
     "delta": "gated delta nets in most blocks",
     "sliding": "sliding window",
     "multi_query": "one key-value head",

@@ -39,13 +39,17 @@ def shape(config: dict[str, Any], name: str) -> Shape:
     row = known().get(kind) if kind != "standard" else None
     made = _shape(Reader(text, row or _guess(text), name), row or _guess(text), kind)
     guessed: tuple[str, ...] = ("recurrent blocks",) if made.delta_layers else ()
-    if row is None:
+    guessed += ("attention",) if made.global_layers else ()
+    if row is None or any(text.get(key) for key in row.get("unlike", ())):
         guessed = ("attention", "mlp", "norms", *_recurrent(text))
     beside = vision.parameters(config, made.hidden, name)
     guessed += ("vision",) if beside is None else ()
+    more = blocks.per_layer(Reader(text, row or {}, name), row or {}, made)
     quantized = Reader(outer.table("quantization_config"), {}, name).text("quant_method")
     names = tuple(name for name in modules(kind) if _has(made, name))
-    return replace(made, quantized=quantized, beside=beside or 0, guessed=guessed, modules=names)
+    return replace(
+        made, quantized=quantized, beside=(beside or 0) + more, guessed=guessed, modules=names
+    )
 
 
 def modules(model_type: str) -> tuple[str, ...]:
@@ -65,7 +69,7 @@ def known() -> dict[str, dict[str, Any]]:
 
 def _has(made: Shape, name: str) -> bool:
     """Whether a block of any kind has a linear layer of this name."""
-    return any(targeted(made, (name,), dense=dense, delta=delta) for _, dense, delta in kinds(made))
+    return any(targeted(made, (name,), dense=dense, other=other) for _, dense, other in kinds(made))
 
 
 def _guess(config: dict[str, Any]) -> dict[str, Any]:
@@ -132,4 +136,5 @@ def _shape(read: Reader, row: dict[str, Any], kind: str) -> Shape:
         **blocks.mixture(read, row, layers, intermediate),
         **blocks.window(read, row, layers),
         **blocks.delta(read, row, layers),
+        **blocks.globally(read, row, layers),
     )

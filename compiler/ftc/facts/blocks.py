@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ftc.facts.config import LONG, Reader
+from ftc.memory.shape import Shape
 
 Fields = dict[str, Any]  # fields of Shape, whose own types differ
 LOCAL = ("sliding_attention", "chunked_attention")
@@ -27,6 +28,8 @@ def norms(read: Reader, row: Fields) -> int:
         two = 2 if read.flag("new_decoder_architecture") else 1
         apart = read.size("num_ln_in_parallel_attn", two) == 2
         return 2 if apart or not read.flag("parallel_attn") else 1
+    if "mixture_norms" in row and read.flag(row["experts"]):
+        return int(row["mixture_norms"])
     count: int = row.get("norms", 2)
     return count - 1 if "parallel" in row and read.flag(row["parallel"]) else count
 
@@ -48,7 +51,8 @@ def heads(read: Reader, row: Fields, usual: int) -> Fields:
 
 def mixture(read: Reader, row: Fields, layers: int, intermediate: int) -> Fields:
     """The experts of a mixture, the shared one, its biases, and how many blocks have none."""
-    if not row.get("experts"):
+    how = row.get("experts", False)
+    if not (read.flag(how) if isinstance(how, str) else how):
         return {}
     own = read.keys.get("num_experts", "num_experts")
     other = "num_local_experts" in read.config and own not in read.config
@@ -118,6 +122,39 @@ def delta(read: Reader, row: Fields, layers: int) -> Fields:
     }
 
 
+def globally(read: Reader, row: Fields, layers: int) -> Fields:
+    """The attention of Gemma 4's blocks without a window; the last block is always one of them."""
+    if not row.get("global"):
+        return {}
+    kinds = read.texts("layer_types")
+    every = int(row["sliding"])
+    named = kinds.count("full_attention") + (kinds[-1] != "full_attention") if kinds else 0
+    shared = read.flag("attention_k_eq_v")
+    own = read.get("num_global_key_value_heads") if shared else None
+    key = "num_key_value_heads" if own is None else "num_global_key_value_heads"
+    return {
+        "global_layers": min(layers, named or layers // every + (layers % every > 0)),
+        "global_head_dim": read.size("global_head_dim", least=1),
+        "global_kv_heads": read.size(key, least=1),
+        "global_shared": shared,
+    }
+
+
+def per_layer(read: Reader, row: Fields, made: Shape) -> int:
+    """Parameters that Gemma 4 E2B and E4B have beyond `made`, to about a percent: embeddings of
+    every block's own, and MLPs twice as wide in the blocks that borrow keys and values."""
+    if not row.get("global"):
+        return 0
+    width, hidden = read.size("hidden_size_per_layer_input", 0), made.hidden
+    count = read.size("num_kv_shared_layers", 0, most=made.layers)
+    block = 3 * width * hidden + hidden if width else 0
+    more = made.layers * (read.size("vocab_size_per_layer_input") * width + block)
+    if read.flag("use_double_wide_mlp"):
+        more += count * 3 * hidden * made.intermediate
+    borrowed = count * 2 * hidden * made.kv_heads * made.head_dim
+    return max(0, more - borrowed)
+
+
 def window(read: Reader, row: Fields, layers: int) -> Fields:
     """How far the blocks with local attention see, and how many they are."""
     how = row.get("sliding")
@@ -133,8 +170,14 @@ def window(read: Reader, row: Fields, layers: int) -> Fields:
         count = layers - min(layers, read.size("max_window_layers", 0))
     else:
         count = sum(1 for block in range(layers) if (block + 1) % _every(read, how))
-    count = min(layers, count)
+    count = min(
+        layers, count - 1 if row.get("global") and _ends_local(kinds, layers, how) else count
+    )
     return {"sliding_window": size, "sliding_layers": count} if count else {}
+
+
+def _ends_local(kinds: list[str], layers: int, every: int) -> bool:
+    return kinds[-1] in LOCAL if kinds else layers % every > 0
 
 
 def _every(read: Reader, usual: int) -> int:

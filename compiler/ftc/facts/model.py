@@ -116,14 +116,17 @@ def _family(model: recipe.Model, shape: Shape, tokens: TokenizerFacts | None) ->
 def _remark(shape: Shape) -> str:
     """What the shape leaves out or takes on trust, to stand behind its source."""
     recurrent = ", for its recurrent blocks too" if "recurrent blocks" in shape.guessed else ""
+    kind, rough = repr(shape.model_type), "mlp" in shape.guessed
+    known = shape.model_type in architecture.known()
     told = {
-        f"model_type {shape.model_type!r} is not known, so Llama's layers are assumed{recurrent}": (
-            "attention" in shape.guessed
+        f"model_type {kind} is not known, so Llama's layers are assumed{recurrent}": (
+            rough and not known
         ),
-        "what its recurrent blocks keep is guessed": (
-            "recurrent blocks" in shape.guessed and "attention" not in shape.guessed
+        f"this kind of {kind} is only roughly known": rough and known,
+        "what its blocks keep is guessed": (
+            not rough and bool({"attention", "recurrent blocks"} & {*shape.guessed})
         ),
-        f"{shape.beside / 1e9:.2f} billion parameters of a vision tower are loaded, not trained": (
+        f"{shape.beside / 1e9:.2f} billion parameters beside the decoder are loaded, not trained": (
             shape.beside > 0
         ),
         "its vision or audio tower is not counted": "vision" in shape.guessed,

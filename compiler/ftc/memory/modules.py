@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,13 +46,13 @@ def value_width(shape: Shape) -> int:
 
 
 @lru_cache(maxsize=256)
-def linears(shape: Shape, dense: bool = False, delta: bool = False) -> tuple[Linear, ...]:
+def linears(shape: Shape, dense: bool = False, other: bool = False) -> tuple[Linear, ...]:
     """Every linear layer of one block; of a mixture's block with experts, or of its `dense` ones;
-    of a block with attention, or of one with a `delta` net.
+    of a block with the usual attention, or of one with the `other` kind.
 
     Routers are left out: not every version has them as linear layers, and nobody adapts them.
     """
-    mixer = _delta(shape) if delta else _attention(shape)
+    mixer = _other(shape) if other else _attention(shape)
     if dense or not shape.experts:
         return mixer + _mlp(shape, shape.intermediate)
     routed = _mlp(shape, shape.expert_intermediate, copies=shape.experts, expert=True)
@@ -62,15 +63,15 @@ def linears(shape: Shape, dense: bool = False, delta: bool = False) -> tuple[Lin
 
 
 def kinds(shape: Shape) -> tuple[tuple[int, bool, bool], ...]:
-    """The kinds of blocks as (how many, `dense`, `delta`) of `linears`.
+    """The kinds of blocks as (how many, `dense`, `other`) of `linears`.
 
     Where a shape has both exceptions they are counted apart: only sums are right then.
     """
-    usual = shape.layers - shape.dense_layers - shape.delta_layers
+    usual = shape.layers - shape.dense_layers - shape.other_layers
     every = (
         (usual, False, False),
         (shape.dense_layers, True, False),
-        (shape.delta_layers, False, True),
+        (shape.other_layers, False, True),
     )
     return tuple(kind for kind in every if kind[0])
 
@@ -98,7 +99,10 @@ def _attention(shape: Shape) -> tuple[Linear, ...]:
     return (*made, Linear(("o",), outputs, hidden))
 
 
-def _delta(shape: Shape) -> tuple[Linear, ...]:
+def _other(shape: Shape) -> tuple[Linear, ...]:
+    if shape.global_layers:
+        attention = _attention(_global(shape))
+        return tuple(it for it in attention if it.roles != ("v",) or not shape.global_shared)
     hidden, heads = shape.hidden, shape.delta_heads
     return (
         Linear(("delta_qkv",), hidden, 2 * shape.delta_keys + shape.delta_values),
@@ -107,6 +111,12 @@ def _delta(shape: Shape) -> tuple[Linear, ...]:
         Linear(("delta_a",), hidden, heads),
         Linear(("delta_o",), shape.delta_values, hidden),
     )
+
+
+@lru_cache(maxsize=256)
+def _global(shape: Shape) -> Shape:
+    """The shape whose usual attention is that of the global blocks."""
+    return replace(shape, head_dim=shape.global_head_dim, kv_heads=shape.global_kv_heads)
 
 
 def _mlp(shape: Shape, width: int, copies: int = 1, expert: bool = False) -> tuple[Linear, ...]:
@@ -125,8 +135,8 @@ def block_linear_parameters(shape: Shape) -> int:
 def linear_parameters(shape: Shape) -> int:
     """Weights of the linear layers of all blocks, experts included."""
     return sum(
-        count * sum(linear.size * linear.copies for linear in linears(shape, dense, delta))
-        for count, dense, delta in kinds(shape)
+        count * sum(linear.size * linear.copies for linear in linears(shape, dense, other))
+        for count, dense, other in kinds(shape)
     )
 
 
@@ -140,7 +150,7 @@ def small_parameters(shape: Shape) -> int:
     norm = shape.hidden * (shape.norm_weight + shape.norm_bias)
     block = shape.norms * norm + shape.activation_parameters
     rest = norm + shape.positions * shape.hidden + (shape.vocab if shape.head_bias else 0)
-    rest += (shape.layers - shape.delta_layers) * _attention_small(shape) + _delta_small(shape)
+    rest += (shape.layers - shape.other_layers) * _attention_small(shape) + _other_small(shape)
     dense = _mlp_bias(shape, shape.intermediate)
     if not shape.experts:
         return shape.layers * (block + dense) + rest
@@ -166,8 +176,11 @@ def _attention_small(shape: Shape) -> int:
     return count + (queries + gate + keys + value_width(shape) if shape.qkv_bias else 0)
 
 
-def _delta_small(shape: Shape) -> int:
-    """Convolution, decay and norm of all delta nets."""
+def _other_small(shape: Shape) -> int:
+    """Small parameters of all blocks with the other kind of attention."""
+    if shape.global_layers:
+        values = value_width(_global(shape)) if shape.qkv_bias and shape.global_shared else 0
+        return shape.global_layers * (_attention_small(_global(shape)) - values)
     if not shape.delta_layers:
         return 0
     convolution = (2 * shape.delta_keys + shape.delta_values) * shape.delta_kernel
@@ -194,14 +207,14 @@ def targeted(
     experts: bool = False,
     *,
     dense: bool = False,
-    delta: bool = False,
+    other: bool = False,
 ) -> tuple[Linear, ...]:
     """The layers of one block that get an adapter, one per name; unknown names give none.
 
     In a mixture, a name means the shared expert, and the routed ones when `experts` is set.
-    `dense` and `delta` choose the kind of block as in `linears`.
+    `dense` and `other` choose the kind of block as in `linears`.
     """
-    return _targeted(shape, tuple(targets), experts, (dense, delta))
+    return _targeted(shape, tuple(targets), experts, (dense, other))
 
 
 @lru_cache(maxsize=256)
@@ -251,8 +264,8 @@ def lora_parameters(shape: Shape, rank: int, targets: Iterable[str], experts: bo
     """
     targets = tuple(targets)
     total = 0
-    for count, dense, delta in kinds(shape):
-        chosen = targeted(shape, targets, experts, dense=dense, delta=delta)
+    for count, dense, other in kinds(shape):
+        chosen = targeted(shape, targets, experts, dense=dense, other=other)
         total += count * sum((linear.inputs + linear.outputs) * linear.copies for linear in chosen)
     heads = sum(1 for name in set(targets) if name.rsplit(".", 1)[-1] in HEADS)
     return rank * (total + heads * (shape.hidden + shape.vocab))

@@ -16,8 +16,10 @@ class Shape:
     all others `experts` of `expert_intermediate` and a shared one of `shared_intermediate`.
     `sliding_layers` blocks see `sliding_window` tokens only. `delta_layers` blocks have a gated
     delta net in place of attention: keys of `delta_keys` and values of `delta_values` in
-    `delta_heads` heads behind a convolution over `delta_kernel` tokens. `beside` counts parameters that are
-    loaded with the decoder and not trained by text (a vision tower and its projector).
+    `delta_heads` heads behind a convolution over `delta_kernel` tokens. `global_layers` blocks
+    (Gemma 4) have attention of other sizes, and no values of their own with `global_shared`.
+    `beside` counts parameters that are loaded with the decoder and not trained by text (a vision
+    tower and its projector).
     `modules` names the linear layers of a block as torch does, () means Llama's seven.
     `guessed` names the terms that stand on Llama's rules for want of better: "attention", "mlp",
     "norms", "recurrent blocks", "vision"; it is empty for an architecture that is known.
@@ -70,6 +72,10 @@ class Shape:
     delta_values: int = 0
     delta_heads: int = 0
     delta_kernel: int = 0
+    global_layers: int = 0
+    global_head_dim: int = 0
+    global_kv_heads: int = 0
+    global_shared: bool = False
     beside: int = 0
     modules: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
@@ -78,3 +84,8 @@ class Shape:
     def known(self) -> bool:
         """Whether every term comes from the table of architectures."""
         return not self.guessed
+
+    @property
+    def other_layers(self) -> int:
+        """Blocks whose attention is not that of the sizes above."""
+        return self.delta_layers + self.global_layers
