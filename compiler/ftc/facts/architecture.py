@@ -37,18 +37,17 @@ def shape(config: dict[str, Any], name: str) -> Shape:
         raise FtcError(f"{name}: is an encoder-decoder model", hint="give a decoder-only model")
     kind = Reader(text, {}, name).text("model_type")
     row = known().get(kind) if kind != "standard" else None
-    made = _shape(Reader(text, row or _guess(text), name), row or _guess(text), kind)
-    guessed: tuple[str, ...] = ("recurrent blocks",) if made.delta_layers else ()
-    guessed += ("attention",) if made.global_layers else ()
-    if row is None or any(text.get(key) for key in row.get("unlike", ())):
-        guessed = ("attention", "mlp", "norms", *_recurrent(text))
+    rules = _guess(text) if row is None else row
+    read = Reader(text, rules, name)
+    made = _shape(read, rules, kind)
     beside = vision.parameters(config, made.hidden, name)
-    guessed += ("vision",) if beside is None else ()
-    more = blocks.per_layer(Reader(text, row or {}, name), row or {}, made)
-    quantized = Reader(outer.table("quantization_config"), {}, name).text("quant_method")
-    names = tuple(name for name in modules(kind) if _has(made, name))
     return replace(
-        made, quantized=quantized, beside=(beside or 0) + more, guessed=guessed, modules=names
+        made,
+        quantized=Reader(outer.table("quantization_config"), {}, name).text("quant_method"),
+        beside=beside or 0,
+        rest=blocks.per_layer(read, rules, made),
+        guessed=_guessed(read, row, made) + (("vision",) if beside is None else ()),
+        modules=tuple(module for module in modules(kind) if _has(made, module)),
     )
 
 
@@ -86,9 +85,14 @@ def _guess(config: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _recurrent(config: dict[str, Any]) -> tuple[str, ...]:
-    found = any(key.startswith(RECURRENT) and config[key] for key in config)
-    return ("recurrent blocks",) if found else ()
+def _guessed(read: Reader, row: dict[str, Any] | None, made: Shape) -> tuple[str, ...]:
+    """The terms of a shape that nobody ever compared with the class it stands for."""
+    if row is None or any(read.get(key) for key in row.get("unlike", ())):
+        found = any(key.startswith(RECURRENT) and read.config[key] for key in read.config)
+        return ("attention", "mlp", "norms", *(("recurrent blocks",) if found else ()))
+    if made.delta_layers:
+        return ("recurrent blocks",)
+    return ("attention",) if made.global_layers else ()
 
 
 def _shape(read: Reader, row: dict[str, Any], kind: str) -> Shape:

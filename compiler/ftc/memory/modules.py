@@ -198,7 +198,7 @@ def _mlp_bias(shape: Shape, width: int) -> int:
 def parameters(shape: Shape) -> int:
     """P, all parameters that are loaded: blocks, embeddings, head, and what stands `beside`."""
     inside = linear_parameters(shape) + small_parameters(shape)
-    return inside + embedding_parameters(shape) + shape.beside
+    return inside + embedding_parameters(shape) + shape.beside + shape.rest
 
 
 def targeted(

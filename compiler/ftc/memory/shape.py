@@ -19,7 +19,7 @@ class Shape:
     `delta_heads` heads behind a convolution over `delta_kernel` tokens. `global_layers` blocks
     (Gemma 4) have attention of other sizes, and no values of their own with `global_shared`.
     `beside` counts parameters that are loaded with the decoder and not trained by text (a vision
-    tower and its projector).
+    tower and its projector), `rest` those of the decoder that no other field tells of.
     `modules` names the linear layers of a block as torch does, () means Llama's seven.
     `guessed` names the terms that stand on Llama's rules for want of better: "attention", "mlp",
     "norms", "recurrent blocks", "vision"; it is empty for an architecture that is known.
@@ -77,6 +77,7 @@ class Shape:
     global_kv_heads: int = 0
     global_shared: bool = False
     beside: int = 0
+    rest: int = 0
     modules: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
 
