@@ -16,11 +16,34 @@ NF4_BLOCK, SECOND_BLOCK = 64, 256  # bitsandbytes: weights, and absmax values, t
 FREE = "unmasked"  # the attention that stands for FlashAttention, and for SDPA without a mask
 
 
-def unmasked(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
-    """Causal attention that saves what FlashAttention 2 saves: q, k, v, output, log-sum-exp.
+class _Flash(torch.autograd.Function):
+    """FlashAttention 2: saves q, k, v, output and log-sum-exp; backward sums keys' and values'
+    gradients over the queries' heads and gathers those of queries in fp32 (flash_api.cpp)."""
 
-    CPU's fused kernel does; it takes fewer key-value heads as FlashAttention does.
-    """
+    @staticmethod
+    def forward(ctx, query, key, value):
+        rows, heads, length, _ = query.shape
+        made = query.new_empty(rows, length, heads, value.shape[-1])
+        ctx.save_for_backward(query, key, value, made, torch.empty(rows, heads, length))
+        return made
+
+    @staticmethod
+    def backward(ctx, gradient):
+        query, key, value, _, sums = ctx.saved_tensors
+        gathered = torch.empty(query.shape, dtype=torch.float32), torch.empty_like(sums)
+        found = torch.empty_like(query)
+        spread = [torch.empty(query.shape, dtype=query.dtype) for _ in range(2)]
+        del gathered
+        if key.shape[1] == query.shape[1]:
+            return found, *spread
+        return found, torch.empty_like(key), torch.empty_like(value)
+
+
+def unmasked(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
+    """Causal attention that saves what FlashAttention 2 saves; in fp32 a CPU's own kernel."""
+    if torch.is_autocast_enabled("cpu") or query.dtype != torch.float32:
+        query, key, value = (part.to(torch.bfloat16) for part in (query, key, value))
+        return _Flash.apply(query, key, value), None
     grouped = key.shape[1] != query.shape[1]
     made = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scaling, enable_gqa=grouped

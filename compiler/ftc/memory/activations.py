@@ -7,6 +7,7 @@ H hidden, Hq and Hk the widths of queries and keys, I the MLP width, k the exper
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from ftc.memory.job import EMBEDDINGS, Job
@@ -44,6 +45,14 @@ def wide_norm(shape: Shape, job: Job) -> bool:
     """Whether linear layers get fp32 inputs under autocast: LayerNorm runs in fp32 there, and
     trained fp32 norm weights make RMSNorm's result fp32."""
     return job.mixed and (not shape.norm_fp32 or job.stream_width == 4)
+
+
+def settled(shape: Shape, job: Job) -> Job:
+    """The job with `widened` set where the shape makes the stream of a quantised base fp32."""
+    if not (job.base_bits and job.mixed) or job.widened:
+        return job
+    wide = not shape.norm_fp32 or wide_activation(shape, job)
+    return replace(job, widened=True) if wide else job
 
 
 def norm_saved(shape: Shape, job: Job) -> int:
@@ -259,9 +268,12 @@ def kept_below_bytes(shape: Shape, job: Job) -> int:
 
 def _first_norm(shape: Shape, job: Job) -> int:
     """The first norm of all saves nothing where no gradient goes below it: the embedding frozen,
-    no checkpointing. OLMo 2 and 3 have norms behind their layers only."""
-    if job.full or shape.model_type in POST_NORM:
+    no checkpointing; nor does the first attention where it has no adapter. OLMo 2 and 3 have
+    norms behind their layers only."""
+    if job.full or not EMBEDDINGS.isdisjoint(job.saved_names):
         return 0
-    if not EMBEDDINGS.isdisjoint(job.saved_names):
-        return 0
-    return norm_saved(shape, job) * job.tokens
+    saved = 0 if shape.model_type in POST_NORM else norm_saved(shape, job)
+    roles = {role for linear in _chosen(shape, job) for role in linear.roles}
+    if not roles & {"q", "k", "v", "o"}:
+        saved += attention_saved(shape, job)
+    return saved * job.tokens

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operator import itemgetter
 
+from ftc.memory.activations import settled
 from ftc.memory.evaluation import evaluation_moment
 from ftc.memory.job import GIB, Estimate, Job
 from ftc.memory.load import load_moment
@@ -17,6 +18,7 @@ __all__ = ["Estimate", "Job", "Shape", "estimate", "lora_parameters", "parameter
 
 def estimate(shape: Shape, job: Job) -> Estimate:
     """Memory of one card in GiB, at the moment when it is fullest."""
+    job = settled(shape, job)
     lasting = lasting_bytes(shape, job)
     states, context = lasting.states, lasting.context
     train = max(moments(shape, job, states.gradients), key=Moment.total)

@@ -31,6 +31,8 @@ class Job:
     transformers before 5); by itself bitsandbytes leaves them alone, they are no linear layers in
     transformers 5 but one tensor (integrations/bitsandbytes.py, `replace_with_bnb_linear`).
     `reduce_bucket`: elements of DeepSpeed's buffer; None: what templates/deepspeed sets.
+    `widened` is the formula's own: quantised layers answer as wide as they are asked, so that an
+    fp32 norm or activation widens the whole stream (`activations.settled`).
     `liger`: Liger's kernels for norms, rope and the gated MLP; both tools switch them on together
     with its loss, so `loss` is "fused" beside it in sft and pretrain. `eval_batch`: rows in one
     evaluation pass, 0: no evaluation.
@@ -69,6 +71,7 @@ class Job:
     zero_stage: Literal[0, 1, 2, 3] = 0
     offload_optimizer: bool = False
     reduce_bucket: int | None = None
+    widened: bool = False
 
     @property
     def full(self) -> bool:
@@ -106,7 +109,7 @@ class Job:
     @property
     def stream_width(self) -> int:
         """Bytes of an element of the residual stream: as wide as the embedding's weight."""
-        if self.dtype == "fp32" or self.upcast_embeddings:
+        if self.dtype == "fp32" or self.upcast_embeddings or self.widened:
             return 4
         if self.full:
             return 4 if self.master == "fp32" else 2

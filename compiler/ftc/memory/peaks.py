@@ -74,14 +74,15 @@ def _cast_bytes(shape: Shape, job: Job) -> float:
     """bf16 copies of fp32 trainable weights that autocast caches until the forward pass ends."""
     if not job.mixed or job.trained_width == 2:
         return 0
-    return trainable_parameters(shape, job) * 2
+    looked_up = shape.vocab * shape.hidden if job.full and not shape.tied else 0
+    return (trainable_parameters(shape, job) - looked_up) * 2
 
 
 def _loss_moment(shape: Shape, job: Job, gradients: float) -> Moment:
     """Start of backward: what all blocks kept, the head, the loss; gradients of the step so far
     when they accumulate."""
     loss, cast = loss_bytes(shape, job), _cast_bytes(shape, job)
-    if job.full and cast and logits_made(job):
+    if job.full and cast and job.gradient_checkpointing and logits_made(job):
         loss = max(10 * shape.vocab * job.tokens + cast, loss + 2 * shape.vocab * shape.hidden)
         cast = 0
     elif not job.full and job.mixed and (job.upcast_embeddings or fp32_head(job)):
@@ -127,8 +128,10 @@ def _full_block_moment(shape: Shape, job: Job, gradients: float, kept: float) ->
     layers = linears(shape)
     down = sum(linear.size * linear.copies for linear in layers if linear.roles == ("down",))
     attention = sum(linear.size for linear in layers if _in_attention(linear))
-    widest = (saved + backward_scratch(shape, job)) * tokens
-    through = (saved + mlp_end_scratch(shape, job)) * tokens
+    cast = 2 * block_linear_parameters(shape) if job.mixed and width == 4 else 0
+    widest = (saved + backward_scratch(shape, job)) * tokens + cast
+    through = (saved + mlp_end_scratch(shape, job)) * tokens + cast
+    kept += 0 if job.gradient_checkpointing else cast * (shape.layers - 1)
     last = job.stream_width * shape.hidden * tokens
     later = gradients - (0 if shape.tied else head) / share
     block = block_linear_parameters(shape)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ftc.memory.activations import settled
 from ftc.memory.evaluation import evaluation_moment
 from ftc.memory.job import GIB, Job
 from ftc.memory.load import load_moment
@@ -88,6 +89,7 @@ class Lasting(NamedTuple):
 def phases(shape: Shape, job: Job) -> tuple[Phase, Phase, Phase]:
     """Train step, evaluation step and load. Without evaluation (`eval_batch` 0) the second holds
     the states alone."""
+    job = settled(shape, job)
     lasting = lasting_bytes(shape, job)
     train = max(moments(shape, job, lasting.states.gradients), key=Moment.total)
     loading = load_moment(shape, job)
