@@ -252,7 +252,6 @@ def test_ranges_hold_one(name):
         ({"bits": 8}, "low"),
         ({"stage": "dpo"}, "medium"),
         ({"liger": True}, "medium"),
-        ({"device": "cpu"}, "low"),
     ],
 )
 def test_what_was_never_measured_is_less_sure(settings, level):
@@ -260,6 +259,13 @@ def test_what_was_never_measured_is_less_sure(settings, level):
     assert got.level == level
     assert len(got.reasons) >= (1 if "zero_stage" in settings else 2)
     assert "{" not in "".join(got.reasons)
+
+
+def test_a_run_on_the_cpu_may_take_what_malloc_keeps():
+    got = judge(LLAMA, job(device="cpu"), known=True)
+    assert got.level == "low"
+    assert got.high > 1.9
+    assert "MALLOC_MMAP_THRESHOLD_" in got.reasons[0]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -22,6 +22,10 @@ TRACED = (
     "traced on a CPU, no measured run; for {n} figures that were held out, "
     "traces were right within {ninety:.0%} nine times in ten"
 )
+MALLOC = (
+    "malloc told to give back what is freed (MALLOC_MMAP_THRESHOLD_); "
+    "without it a run took nearly twice as much"
+)
 
 
 class Confidence(NamedTuple):
@@ -39,6 +43,8 @@ def judge(shape: Shape, job: Job, known: bool, metric: Metric = "needed") -> Con
     name, text = _class(job, metric)
     levels = [_level(table[name]["ninety"])]
     marks = [(name, text)]
+    if job.device == "cpu":
+        levels.append("low")
     for what in traced(shape, job):
         levels.append("medium")
         marks.append(("traced", f"{what}: {TRACED}"))
@@ -60,6 +66,8 @@ def judge(shape: Shape, job: Job, known: bool, metric: Metric = "needed") -> Con
 def _class(job: Job, metric: Metric) -> tuple[str, str]:
     """The rows that a job is like, and the sentence that says how they agree."""
     compared = "{n} measured figures, nine in ten within {ninety:.0%}"
+    if job.device == "cpu":
+        return "on the CPU", f"on the CPU: {compared}, with {MALLOC}"
     if job.gpus > 1 or job.zero_stage:
         return "several cards", f"several cards, ZeRO-3 and FSDP: {compared}"
     if metric in ("allocated", "needed"):
@@ -96,7 +104,6 @@ def unmeasured(shape: Shape, job: Job) -> tuple[str, ...]:
         f"ZeRO {job.zero_stage}": job.zero_stage in (1, 2),
         "several cards without ZeRO": job.gpus > 1 and not job.zero_stage,
         "optimizer on the host": bool(job.zero_stage and job.offload_optimizer),
-        "a run on the CPU": job.device == "cpu",
         "latent attention": bool(shape.kv_lora_rank),
         "adapters on experts": job.expert_adapters and bool(shape.experts),
         f"a base stored as {shape.quantized}": bool(shape.quantized),
