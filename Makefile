@@ -9,11 +9,14 @@ LOCK := requirements/dev.txt
 DEV := $(FTC_CACHE)/environments/dev-$(shell sha256sum $(LOCK) | cut -c1-12)
 PY := $(DEV)/bin/python
 FTC := .venv/bin/ftc
+# The generated pages, each by a tool of that name with --write and --check; what others rest on first.
+PAGES := make_docs rule_pages semantics_page memory_table oracle observed_cpu estimators card_page \
+  models_page speed_page estimate_page
 RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test lint docs bench parity dev model backends wheel
+.PHONY: help demo check test lint docs bench parity oracle estimators dev model backends wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,24 +35,25 @@ lint: dev
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(DEV)/bin/lint-imports
-	$(PY) tools/make_docs.py --check
-	$(PY) tools/rule_pages.py --check
-	$(PY) tools/semantics_page.py --check
+	for page in $(PAGES); do $(PY) tools/$$page.py --check || exit 1; done
 
 test: dev  ## run the tests, two files at a time; they fail when a backend is not installed
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 docs: dev  ## make the generated pages of docs/ anew
-	$(PY) tools/make_docs.py
-	$(PY) tools/rule_pages.py
-	$(PY) tools/semantics_page.py
-	$(PY) tools/memory_table.py --write
+	for page in $(PAGES); do $(PY) tools/$$page.py --write || exit 1; done
 
 bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 	$(PY) tools/bench.py
 
 parity: dev  ## prove that both tools train the same run, and write docs/parity.md (FAMILIES="..." for a part)
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/parity.py $(FAMILIES)
+
+oracle: dev  ## trace the real modules anew against the memory formula, and write the table into docs/memory.md
+	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/oracle.py --measure --write
+
+estimators: dev  ## ask other memory estimators about the measured runs, and write docs/estimators.md
+	$(PY) tools/estimators.py
 
 wheel: dev
 	$(PY) tools/check_wheel.py

@@ -216,15 +216,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Hold the memory formula against runs on a CPU.")
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="train there what is missing")
     parser.add_argument("--write", action="store_true", help="write the table into docs/memory.md")
+    parser.add_argument("--check", action="store_true", help="fail when the page is out of date")
     asked = parser.parse_args()
     if asked.run:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ["MALLOC_MMAP_THRESHOLD_"] = str(RETURNED)
         train(asked.run)
     made = table(read(KEPT))
+    before = PAGE.read_text("utf-8")
+    after = page(before, made)
+    if asked.check and after != before:
+        sys.exit("out of date: memory.md; run: make docs")
     if asked.write:
-        PAGE.write_text(page(PAGE.read_text("utf-8"), made), "utf-8")
-    else:
+        PAGE.write_text(after, "utf-8")
+    elif not asked.check:
         print(made)
 
 

@@ -24,7 +24,8 @@ def arguments(config):
 
 def validate(job):
     parser.is_torch_bf16_gpu_available = lambda: True  # as on the card that the plan is for
-    parser.check_version = lambda *wanted, **how: None  # liger-kernel is in the lock for a card alone
+    # liger-kernel is in the lock for a card alone.
+    parser.check_version = lambda *wanted, **how: None
     result = {}
     for case in job["cases"]:
         try:
