@@ -139,13 +139,16 @@ class Dropout(nn.Dropout):
 
 
 # Functions that CUDA's autocast runs in fp32 and a CPU's does not; KEPT: not where a type is given
+# (`square` is none of them, but it calls `pow`)
 # (docs.pytorch.org/docs/stable/amp.html, "CUDA Ops that can autocast to float32").
 NAMES = (
     "acos asin cosh erfinv exp expm1 log log10 log1p log2 pow reciprocal rsqrt sinh tan cumprod "
-    "cumsum dist norm prod softmax log_softmax sum"
+    "cumsum dist norm prod softmax log_softmax sum square"
 )
 IN_FP32 = {getattr(home, name) for home in (torch, torch.Tensor) for name in NAMES.split()}
 IN_FP32 |= {
+    torch.Tensor.__pow__,
+    torch.Tensor.__rpow__,
     torch.nn.functional.layer_norm,
     torch.nn.functional.normalize,
     torch.nn.functional.softplus,

@@ -30,9 +30,13 @@ class Saved(NamedTuple):
     trained: int = 0
 
 
-# transformers 5 activations.py: written out in Python, so that every step saves its own. All other
-# functions are one kernel that saves its input (relu2 its rectified input).
-ACTIVATIONS = {"gelu_new": Saved(1, wide=3), "xielu": Saved(1, wide=2, masks=1, trained=1)}
+# transformers 5 activations.py: written out in Python, so that every step saves its own; relu2
+# squares by `pow`, which autocast runs in fp32. All others are one kernel that saves its input.
+ACTIVATIONS = {
+    "relu2": Saved(1, wide=1),
+    "gelu_new": Saved(1, wide=3),
+    "xielu": Saved(1, wide=2, masks=1, trained=1),
+}
 KERNEL = Saved(1)
 
 
@@ -68,9 +72,10 @@ def norm_saved(shape: Shape, job: Job) -> int:
 
 
 def norms_saved(shape: Shape, job: Job) -> int:
-    """All norms of a block; a q/k norm does the same over Hq + Hk. The input that Liger's first
-    norm keeps is the one that checkpointing keeps."""
-    shared = job.liger and job.gradient_checkpointing and shape.model_type not in POST_NORM
+    """All norms of a block; a q/k norm does the same over Hq + Hk. Where a norm keeps its input as
+    it is (Liger's, or an fp32 stream), the first keeps what checkpointing keeps."""
+    as_it_is = job.liger or job.stream_width == 4
+    shared = as_it_is and job.gradient_checkpointing and shape.model_type not in POST_NORM
     saved = (shape.norms - shared) * norm_saved(shape, job)
     if not shape.qk_norm:
         return saved
@@ -143,6 +148,8 @@ def activation_saved(shape: Shape, job: Job) -> int:
     found = ACTIVATIONS.get(shape.activation, KERNEL)
     wide = 4 if job.mixed else job.inner_width
     tensors = found.wide + (found.trained if job.full else 0)
+    if shape.activation == "relu2" and wide == job.inner_width:
+        tensors = 0  # no cast: `pow` saves the very tensor that `relu` does
     return found.own * job.inner_width + tensors * wide + found.masks
 
 
@@ -255,25 +262,29 @@ def block_saved(shape: Shape, job: Job) -> int:
 def kept_bytes(shape: Shape, job: Job) -> int:
     """What all blocks keep until backward: their inputs with checkpointing, else everything."""
     if job.gradient_checkpointing:
-        return job.stream_width * shape.hidden * shape.layers * job.tokens
-    return shape.layers * block_saved(shape, job) * job.tokens - _first_norm(shape, job)
+        first = 2 if job.widened else 0  # the embedding's result is still in 16 bit
+        return (job.stream_width * shape.layers - first) * shape.hidden * job.tokens
+    return shape.layers * block_saved(shape, job) * job.tokens - _first_block(shape, job)
 
 
 def kept_below_bytes(shape: Shape, job: Job) -> int:
     """What the blocks keep while the last one runs backward, that one's own tensors left out."""
     if job.gradient_checkpointing:
         return kept_bytes(shape, job)
-    return (shape.layers - 1) * block_saved(shape, job) * job.tokens - _first_norm(shape, job)
+    return (shape.layers - 1) * block_saved(shape, job) * job.tokens - _first_block(shape, job)
 
 
-def _first_norm(shape: Shape, job: Job) -> int:
-    """The first norm of all saves nothing where no gradient goes below it: the embedding frozen,
-    no checkpointing; nor does the first attention where it has no adapter. OLMo 2 and 3 have
-    norms behind their layers only."""
+def _first_block(shape: Shape, job: Job) -> int:
+    """What the first block of all saves less without checkpointing: its norm where no gradient
+    goes below it (the embedding is frozen; OLMo 2 and 3 have norms behind their layers only), its
+    attention too where that has no adapter; its stream is still 16 bit where an activation widens
+    it."""
     if job.full or not EMBEDDINGS.isdisjoint(job.saved_names):
         return 0
     saved = 0 if shape.model_type in POST_NORM else norm_saved(shape, job)
     roles = {role for linear in _chosen(shape, job) for role in linear.roles}
     if not roles & {"q", "k", "v", "o"}:
         saved += attention_saved(shape, job)
+    if job.widened and shape.norm_fp32:
+        saved += block_saved(shape, job) - block_saved(shape, replace(job, widened=False))
     return saved * job.tokens

@@ -67,6 +67,6 @@ def _notes(shape: Shape, job: Job) -> tuple[str, ...]:
         ),
         "8-bit base: outlier columns are not counted": job.base_bits == 8,
         "several cards: compared with 13 published ZeRO-3 and FSDP runs only": job.gpus > 1,
-        "main memory of a CPU run: derived, never compared with a run": job.device == "cpu",
+        "main memory of a CPU run: compared with 13 runs of small models only": job.device == "cpu",
     }
     return tuple(text for text, applies in remarks.items() if applies)

@@ -43,6 +43,8 @@ def forward_end_scratch(shape: Shape, job: Job) -> int:
 def _down_input(shape: Shape, job: Job) -> int:
     """The input of `down` and its copies, as far as the adapter does not save them."""
     width, own = mlp_width(shape), job.inner_width
+    if wide_activation(shape, job):  # in fp32 already: the adapter's cast makes no copy
+        return (8 if job.dropout else 4) * width
     if job.base_bits and job.mixed:
         return own * width if job.dropout or own == 4 else 0
     if job.dropout:
@@ -78,16 +80,19 @@ def product_scratch(shape: Shape, job: Job) -> int:
 
 
 def activation_scratch(shape: Shape, job: Job) -> int:
-    """Backward of the activation of a plain MLP: two gradients, three where it squares; four in
-    fp32 with xIELU (a mask is gone by then), three with gelu_new."""
+    """Backward of the activation of a plain MLP: two gradients; four in fp32 where it squares, by
+    `pow` (derivatives.yaml, `pow_backward`), three with gelu_new, four with xIELU (a mask is gone
+    by then)."""
     width = mlp_width(shape)
     scratch = job.stream_width * shape.hidden - down_input_saved(shape, job)
     wide = 4 if job.mixed else job.inner_width
     if shape.activation == "xielu":
         return scratch + (4 * wide + job.inner_width - 1) * width
+    if shape.activation == "relu2":
+        return scratch + 4 * wide * width
     if shape.activation == "gelu_new":
         return scratch + 3 * wide * width
-    return scratch + (3 if shape.activation == "relu2" else 2) * job.inner_width * width
+    return scratch + 2 * job.inner_width * width
 
 
 def experts_scratch(shape: Shape, job: Job) -> int:
