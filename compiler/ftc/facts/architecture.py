@@ -95,6 +95,12 @@ def _guessed(read: Reader, row: dict[str, Any] | None, made: Shape) -> tuple[str
     return ("attention",) if made.global_layers else ()
 
 
+def _drops(read: Reader) -> bool:
+    """Whether the config has dropout of its own after attention and MLP (Seed-OSS 0.1, Phi-2)."""
+    said = (read.get("residual_dropout"), read.get("resid_pdrop"))
+    return any(isinstance(value, float) and value > 0 for value in said)
+
+
 def _shape(read: Reader, row: dict[str, Any], kind: str) -> Shape:
     standard = known()["standard"]
 
@@ -134,6 +140,7 @@ def _shape(read: Reader, row: dict[str, Any], kind: str) -> Shape:
         mlp_bias=says("mlp_bias"),
         head_bias=says("head_bias"),
         positions=positions if says("positions") else 0,
+        dropped=2 if _drops(read) else 0,
         activation=activation,
         activation_parameters=2 if activation == "xielu" else 0,
         **blocks.heads(read, row, hidden // heads),

@@ -256,6 +256,7 @@ def block_saved(shape: Shape, job: Job) -> int:
         + inputs_saved(shape, job)
         + mlp_saved(shape, job)
         + dora_saved(shape, job)
+        + shape.dropped * shape.hidden  # bool masks
     )
 
 

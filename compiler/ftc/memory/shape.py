@@ -76,6 +76,7 @@ class Shape:
     global_head_dim: int = 0
     global_kv_heads: int = 0
     global_shared: bool = False
+    dropped: int = 0  # results of a block that the config itself drops out
     beside: int = 0
     rest: int = 0
     modules: tuple[str, ...] = ()
