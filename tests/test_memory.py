@@ -446,6 +446,8 @@ def shapes(draw):
         tied=draw(st.booleans()),
         max_positions=131072,
         mlp=draw(st.sampled_from(["gated", "plain"])),
+        activation=draw(st.sampled_from(["silu", "relu2", "gelu_new", "xielu"])),
+        norm_fp32=draw(st.booleans()),
         qk_norm=draw(st.booleans()),
         softcap=draw(st.booleans()),
         experts=experts,
@@ -482,6 +484,12 @@ jobs = st.builds(
     offload_optimizer=st.booleans(),
     liger=st.booleans(),
     eval_batch=st.sampled_from([0, 1, 16]),
+    modules_to_save=st.sampled_from([(), ("lm_head",), ("embed_tokens", "lm_head")]),
+    saved_dtype=st.sampled_from(["fp32", "bf16"]),
+    experts_quantized=st.booleans(),
+    adapter_dtype=st.sampled_from(["fp32", "bf16"]),
+    padding=st.booleans(),
+    device=st.sampled_from(["gpu", "gpu", "cpu"]),
 )
 
 
@@ -490,18 +498,59 @@ def needed(shape, run, **changes):
 
 
 @settings(deadline=None)
-@given(shapes(), jobs, st.sampled_from(["max_length", "micro_batch", "rank"]), st.integers(1, 100))
+@given(
+    shapes(),
+    jobs,
+    st.sampled_from(["max_length", "micro_batch", "rank", "eval_batch"]),
+    st.integers(1, 100),
+)
 def test_more_work_never_needs_less(shape, run, name, more):
     changed = {name: getattr(run, name) + more}
     assert needed(shape, run, **changed) >= needed(shape, run)
 
 
 @settings(deadline=None)
+@given(shapes(), jobs, st.integers(1, 100))
+def test_more_blocks_never_need_less(shape, run, more):
+    deeper = dataclasses.replace(shape, layers=shape.layers + more)
+    assert needed(deeper, run) >= needed(shape, run)
+
+
+@settings(deadline=None)
+@given(shapes(), jobs)
+def test_liger_never_needs_more(shape, run):
+    """Its kernels and its loss, against the stock ones."""
+    run = dataclasses.replace(run, stage="sft", loss="stock", liger=False)
+    assert needed(shape, run, loss="fused", liger=True) <= needed(shape, run)
+
+
+@settings(deadline=None)
+@given(shapes(), jobs)
+def test_wider_copies_never_need_less(shape, run):
+    run = dataclasses.replace(run, modules_to_save=("embed_tokens", "lm_head"))
+    assert needed(shape, run, saved_dtype="fp32") >= needed(shape, run, saved_dtype="bf16")
+
+
+@settings(deadline=None)
+@given(shapes(), jobs)
+def test_a_step_without_gradients_needs_less_than_one_with(shape, run):
+    """Evaluation of as many rows as are trained on. Not with a fused loss: evaluation has none."""
+    run = dataclasses.replace(run, stage="sft", loss="stock", eval_batch=run.micro_batch)
+    train, evaluation, _ = phases.phases(shape, run)
+    assert evaluation.needed <= train.needed
+
+
+@settings(deadline=None)
 @given(shapes(), jobs)
 def test_fewer_bits_never_need_more(shape, run):
-    """On one card. Shared by several, a small model saves less than a dequantised layer costs;
-    nor does it hold for upcast embeddings, which make a quantised base save inputs apart."""
+    """On one card. Shared by several, a small model saves less than a dequantised layer costs.
+
+    Nor does it hold where the stream is fp32 (embeddings upcast) or becomes so: quantised layers
+    answer as wide as an fp32 norm or activation asks them, plain ones in 16 bit.
+    """
+    shape = dataclasses.replace(shape, norm_fp32=True, activation="silu")
     run = dataclasses.replace(run, method="lora", gpus=1, upcast_embeddings=False)
+    run = dataclasses.replace(run, modules_to_save=())
     costs = [needed(shape, run, bits=bits) for bits in (4, 8, 0)]
     assert costs == sorted(costs)
 
