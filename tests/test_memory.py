@@ -627,3 +627,32 @@ def test_evaluation_can_be_the_fullest_phase():
     assert found.peak_at == "loss"
     assert estimate(LLAMA, run).needed == pytest.approx(found.needed)
     assert estimate(LLAMA, job(loss="fused")).needed < found.needed
+
+
+@pytest.mark.parametrize(
+    ("name", "settings_", "peak_at", "part", "size"),
+    [
+        ("llama3.1-8b", {}, "all weights loaded", "overhead", 0.2 * GIB),
+        ("llama3.1-8b", {"method": "qlora"}, "quantising the largest layer", "quantization", None),
+        ("qwen3-30b-a3b", {}, "merging a block's experts", "weights", None),
+        (
+            "llama3.1-8b",
+            {"method": "full", "master": "fp32"},
+            "upcast of the head",
+            "weights",
+            None,
+        ),
+    ],
+)
+def test_load(name, settings_, peak_at, part, size):
+    shape, run = SHAPES[name], job(**settings_)
+    found = phases.phases(shape, run)[2]
+    expected = {
+        "all weights loaded": weights.weight_bytes(shape, run),
+        "quantising the largest layer": weights.scale_bytes(shape, run) + 2 * 4096 * 14336,
+        "merging a block's experts": weights.weight_bytes(shape, run) + 2 * 128 * 2 * 2048 * 768,
+        "upcast of the head": weights.weight_bytes(shape, run) + 2 * 128256 * 4096,
+    }
+    assert found.peak_at == peak_at
+    assert found.parts[part] * GIB == pytest.approx(expected[peak_at])
+    assert "optimizer" not in found.parts and "adapter" not in found.parts

@@ -65,6 +65,7 @@ def _notes(shape: Shape, job: Job) -> tuple[str, ...]:
         "experts stay in 16 bit: bitsandbytes quantises linear layers only": bool(
             shape.experts and job.base_bits and not job.experts_quantized
         ),
+        "xIELU: without its CUDA wheel, which keeps much less": shape.activation == "xielu",
         "8-bit base: outlier columns are not counted": job.base_bits == 8,
         "several cards: compared with 13 published ZeRO-3 and FSDP runs only": job.gpus > 1,
         "main memory of a CPU run: compared with 13 runs of small models only": job.device == "cpu",
