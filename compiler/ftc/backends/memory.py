@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from ftc import backends
 from ftc.backends.base import Native
@@ -33,7 +34,13 @@ def _axolotl(job: Job, plan: Plan, config: Native) -> Job:
     )
     kernels = any(config.get(key) for key in ("liger_rms_norm", "liger_glu_activation"))
     loss: Loss = "fused" if fused and plan.stage in ("sft", "pretrain") else "stock"
-    return replace(job, loss=loss, liger=bool(kernels), packing=bool(config.get("sample_packing")))
+    return replace(
+        job,
+        loss=loss,
+        liger=bool(kernels),
+        packing=bool(config.get("sample_packing")),
+        experts_quantized=bool(config.get("quantize_moe_experts")),
+    )
 
 
 def _llamafactory(job: Job, plan: Plan, config: Native) -> Job:
@@ -41,7 +48,8 @@ def _llamafactory(job: Job, plan: Plan, config: Native) -> Job:
     pure = config.get("pure_bf16")
     if job.full and pure is False and job.dtype == "bf16":
         job = replace(job, master="fp32")  # trained weights are upcast
-    return replace(job, packing=packing)
+    saved: Literal["fp32", "bf16"] = "bf16" if pure else "fp32"  # all that is trained is upcast
+    return replace(job, packing=packing, saved_dtype=saved)
 
 
 _OWN: dict[str, Callable[[Job, Plan, Native], Job]] = {
