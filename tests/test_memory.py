@@ -286,6 +286,17 @@ def test_activations_written_in_python_save_every_step():
     assert scratch.activation_scratch(xielu, job(targets=("q_proj",))) == 2 * 2560 + 17 * 10240
 
 
+def test_axolotls_kernels_keep_less():
+    fused, off = job(lora_kernels=True), job()
+    assert activations.inputs_saved(LLAMA, fused) == 4 * 4096
+    assert activations.mlp_saved(LLAMA, fused) == 4 * 14336
+    assert activations.block_saved(LLAMA, fused) < activations.block_saved(LLAMA, off)
+    some = {"targets": ("q_proj", "v_proj")}  # the kernels want adapters on all seven
+    assert activations.inputs_saved(LLAMA, job(lora_kernels=True, **some)) == (
+        activations.inputs_saved(LLAMA, job(**some))
+    )
+
+
 def test_dora_makes_the_adapters_weight():
     run = job(dora=True, targets=("q_proj",))
     assert scratch.dora_bytes(LLAMA, run) == 18 * 4096**2
@@ -483,6 +494,7 @@ jobs = st.builds(
     zero_stage=st.sampled_from([0, 1, 2, 3]),
     offload_optimizer=st.booleans(),
     liger=st.booleans(),
+    lora_kernels=st.booleans(),
     eval_batch=st.sampled_from([0, 1, 16]),
     modules_to_save=st.sampled_from([(), ("lm_head",), ("embed_tokens", "lm_head")]),
     saved_dtype=st.sampled_from(["fp32", "bf16"]),

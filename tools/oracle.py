@@ -95,17 +95,29 @@ def _case(row: dict[str, Any], model: dict[str, Any], defaults: dict[str, Any]) 
 
 
 def measure(tool: str, chosen: Iterable[Case], *words: str) -> dict[str, Any]:
-    """Run the oracle in a backend's environment: an answer for each case."""
-    found = environments.require(tool, TOOLS[tool])
+    """Run the oracle in a backend's environment: an answer for each case. Liger and Axolotl's
+    kernels change a model's classes for good: the one comes last, the others in a new process."""
     chosen = sorted(chosen, key=lambda case: case.job.liger)
+    own = [case for case in chosen if case.job.lora_kernels]
+    rest = [case for case in chosen if not case.job.lora_kernels]
+    return {
+        name: answer
+        for part in (rest, own)
+        if part
+        for name, answer in _run(tool, part, words).items()
+    }
+
+
+def _run(tool: str, chosen: list[Case], words: Iterable[str]) -> dict[str, Any]:
+    found = environments.require(tool, TOOLS[tool])
     asked = [{"name": c.name, "config": c.config, "job": asdict(c.job)} for c in chosen]
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "cases.json"), Path(folder, "answers.json")
         source.write_text(json.dumps(asked), "utf-8")
         own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-        command = [str(found.python), str(FOLDER / "main.py"), str(source), str(target), *words]
         if any(case.job.liger for case in chosen):
             own["PYTHONPATH"] = str(liger())
+        command = [str(found.python), str(FOLDER / "main.py"), str(source), str(target), *words]
         subprocess.run(command, env=layout.variables(found, offline=True) | own, check=True)
         answers: dict[str, Any] = json.loads(target.read_text("utf-8"))
         return answers

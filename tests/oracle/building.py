@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import fused_lora
 import liger
 import peft
 import torch
@@ -40,6 +41,8 @@ def model(case: dict[str, Any]) -> nn.Module:
             made.gradient_checkpointing_enable({"use_reentrant": False})
         if not full:
             made = _adapted(made, job)
+        if job["lora_kernels"]:
+            fused_lora.apply(made)
     made.train()
     return made
 
@@ -100,6 +103,7 @@ def materialise(made: nn.Module) -> list[torch.Tensor]:
             new = torch.empty(old.shape, dtype=old.dtype)
             if isinstance(old, nn.Parameter):
                 new = nn.Parameter(new, requires_grad=old.requires_grad)
+                new.__dict__.update(old.__dict__)
             known[id(old)] = new
             originals.append(old)
         return known[id(old)]

@@ -17,6 +17,7 @@ from ftc.plan import Plan
 from ftc.resolve.memory import plan_job
 
 UNTOLD = ("device", "stage", "lora_targets")  # a config tells them less exactly than the plan
+LORA_KERNELS = ("lora_qkv_kernel", "lora_o_kernel", "lora_mlp_kernel")
 CUT_CROSS_ENTROPY = "axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin"
 
 
@@ -39,6 +40,7 @@ def _axolotl(job: Job, plan: Plan, config: Native) -> Job:
         loss=loss,
         liger=bool(kernels),
         packing=bool(config.get("sample_packing")),
+        lora_kernels=all(config.get(key) for key in LORA_KERNELS),
         experts_quantized=bool(config.get("quantize_moe_experts")),
     )
 

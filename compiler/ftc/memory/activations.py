@@ -130,14 +130,26 @@ def mlp_width(shape: Shape) -> int:
     return shape.experts_per_token * shape.expert_intermediate + shape.shared_intermediate
 
 
+SEVEN = {"q", "k", "v", "o", "gate", "up", "down"}
+
+
+def fused_lora(shape: Shape, job: Job) -> bool:
+    """Whether Axolotl's LoRA kernels run whole: a gated MLP that is no mixture, adapters on all
+    seven layers (axolotl 0.21 monkeypatch/lora_kernels.py, `apply_lora_kernel_patches`)."""
+    if not job.lora_kernels or job.full or shape.experts or shape.mlp != "gated":
+        return False
+    return {role for linear in _chosen(shape, job) for role in linear.roles} >= SEVEN
+
+
 def mlp_saved(shape: Shape, job: Job) -> int:
     """Gated: gate, up and activation; plain: what the activation saves; and the input of `down`
-    when it is trained. Liger's gated kernel makes the activation anew. A mixture adds the experts'
-    results, their inputs when trained, and 6 B per expert."""
+    when it is trained. Liger's gated kernel and Axolotl's make the activation anew. A mixture adds
+    the experts' results, their inputs when trained, and 6 B per expert."""
     width = mlp_width(shape)
     saved = activation_saved(shape, job) * width
     if shape.mlp == "gated":
-        saved += (1 if job.liger else 2) * job.inner_width * width
+        remade = job.liger or fused_lora(shape, job)
+        saved += (1 if remade else 2) * job.inner_width * width
     if job.full:
         saved += (2 if job.mixed else job.inner_width) * width
     return saved + (experts_saved(shape, job) if shape.experts else 0)
@@ -168,6 +180,8 @@ def inputs_saved(shape: Shape, job: Job) -> int:
     """Inputs of the trained linear layers: 4 H in full fine-tuning (q/k/v share one, gate/up
     share one; o and down reuse what is saved already), a copy each where the norm's result is
     fp32; else those of the adapters."""
+    if fused_lora(shape, job):  # one for q, k, v and one for gate, up; dropped out once more
+        return 2 * (5 if job.dropout else 2) * shape.hidden
     if not job.full:
         return adapter_inputs_saved(shape, job) + 4 * job.rank * len(_chosen(shape, job))
     if not wide_norm(shape, job):
@@ -220,7 +234,7 @@ def down_input_saved(shape: Shape, job: Job) -> int:
     """Bytes per token saved of the input of `down` for its own weight or adapter."""
     if job.full:
         return (2 if job.mixed else job.inner_width) * mlp_width(shape)
-    if not down_targeted(shape, job):
+    if not down_targeted(shape, job) or fused_lora(shape, job):
         return 0
     return adapter_copy(shape, job)[0] * mlp_width(shape)
 

@@ -34,7 +34,8 @@ class Job:
     `widened` is the formula's own: quantised layers answer as wide as they are asked, so that an
     fp32 norm or activation widens the whole stream (`activations.settled`).
     `liger`: Liger's kernels for norms, rope and the gated MLP; both tools switch them on together
-    with its loss, so `loss` is "fused" beside it in sft and pretrain. `eval_batch`: rows in one
+    with its loss, so `loss` is "fused" beside it in sft and pretrain. `lora_kernels`:
+    Axolotl's `lora_qkv_kernel`, `lora_o_kernel` and `lora_mlp_kernel`. `eval_batch`: rows in one
     evaluation pass, 0: no evaluation.
     """
 
@@ -65,6 +66,7 @@ class Job:
     optimizer: Optimizer = "adamw_torch_fused"
     loss: Loss = "stock"
     liger: bool = False
+    lora_kernels: bool = False
     eval_batch: int = 0
     device: Literal["gpu", "cpu"] = "gpu"
     gpus: int = 1

@@ -12,6 +12,7 @@ from ftc.memory.activations import (
     adapter_copy,
     down_input_saved,
     down_targeted,
+    fused_lora,
     mlp_inputs_saved,
     mlp_saved,
     mlp_width,
@@ -36,6 +37,8 @@ def forward_end_scratch(shape: Shape, job: Job) -> int:
         return copies * job.inner_width * shape.experts_per_token * shape.hidden + 3 * stream
     if job.full or not down_targeted(shape, job):
         return 2 * stream
+    if fused_lora(shape, job):
+        return job.inner_width * mlp_width(shape) + 3 * stream
     held = (4 if job.liger or (job.base_bits and job.mixed) else 5) * stream
     return _down_input(shape, job) + held
 
@@ -59,7 +62,7 @@ def down_scratch(shape: Shape, job: Job) -> int:
     dropout), then the base layer makes its own. A quantised weight comes on top of this."""
     stream, width = job.stream_width * shape.hidden, mlp_width(shape)
     own = job.inner_width * width
-    if job.full or not down_targeted(shape, job):
+    if job.full or not down_targeted(shape, job) or fused_lora(shape, job):
         return stream + own
     freed = down_input_saved(shape, job) - (width if job.dropout else 0)
     if job.base_bits and job.mixed:
@@ -74,6 +77,9 @@ def product_scratch(shape: Shape, job: Job) -> int:
     it saved; then the sum of the product's gradients from base and adapter is as wide, where no
     cast made one of them anew (the engine adds in place only to what is no view)."""
     own = job.inner_width * mlp_width(shape)
+    if fused_lora(shape, job):  # the product once more, and in fp32 for the adapter's gradient
+        cast = 4 * mlp_width(shape) if job.adapter_dtype == "fp32" and job.mixed else 0
+        return job.stream_width * shape.hidden + own + cast
     summed = down_targeted(shape, job) and adapter_copy(shape, job)[1]
     made = 3 if summed or not job.liger else 1
     return job.stream_width * shape.hidden + made * own - down_input_saved(shape, job)
