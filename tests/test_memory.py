@@ -278,6 +278,17 @@ def test_backward_scratch(settings_, hidden, width):
     assert scratch.backward_scratch(LLAMA, job(**settings_)) == hidden * 4096 + width * 14336
 
 
+def test_a_norm_behind_the_mlp_goes_first():
+    gemma = SHAPES["gemma2-2b"]
+    assert scratch.norm_scratch(gemma, job()) == 22 * gemma.hidden
+    assert scratch.norm_scratch(gemma, job(liger=True)) == 0
+    assert scratch.norm_scratch(LLAMA, job()) == 0
+    olmo = dataclasses.replace(LLAMA, model_type="olmo2")
+    assert scratch.norm_scratch(olmo, job()) == 22 * 4096
+    saved = activations.adapter_inputs_saved(olmo, job(method="qlora"))
+    assert saved == activations.adapter_inputs_saved(LLAMA, job(method="qlora")) - 2 * 4096
+
+
 def test_activations_written_in_python_save_every_step():
     gelu = dataclasses.replace(SHAPES["phi-2"], activation="gelu_new")
     assert activations.mlp_saved(gelu, job()) == 14 * 10240

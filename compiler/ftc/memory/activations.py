@@ -185,7 +185,7 @@ def inputs_saved(shape: Shape, job: Job) -> int:
     if not job.full:
         return adapter_inputs_saved(shape, job) + 4 * job.rank * len(_chosen(shape, job))
     if not wide_norm(shape, job):
-        return 2 * job.stream_width * shape.hidden
+        return (1 if _reads_checkpoint(shape, job) else 2) * job.stream_width * shape.hidden
     attention = 1 if "qkv_proj" in shape.modules else 3
     fused = shape.mlp != "gated" or shape.experts or "gate_up_proj" in shape.modules
     return 2 * (attention + (1 if fused else 2)) * shape.hidden
@@ -200,6 +200,11 @@ def adapter_inputs_saved(shape: Shape, job: Job) -> int:
     return _inputs_saved(shape, job, _chosen(shape, job))
 
 
+def _reads_checkpoint(shape: Shape, job: Job) -> bool:
+    """Whether q, k and v read what checkpointing keeps: no norm stands before them."""
+    return job.gradient_checkpointing and shape.model_type in POST_NORM
+
+
 def mlp_inputs_saved(shape: Shape, job: Job) -> int:
     """The part of the adapters' inputs that belongs to gate, up and down."""
     mlp = {"gate", "up", "down"}
@@ -210,7 +215,9 @@ def mlp_inputs_saved(shape: Shape, job: Job) -> int:
 def _inputs_saved(shape: Shape, job: Job, chosen: list[Linear]) -> int:
     width, shared = adapter_copy(shape, job)
     if shared:
-        return width * _shared_inputs(shape, chosen)
+        read = width * shape.hidden if _reads_checkpoint(shape, job) else 0
+        attention = any({"q", "k", "v"} & set(linear.roles) for linear in chosen)
+        return width * _shared_inputs(shape, chosen) - (read if attention else 0)
     if job.base_bits and job.mixed and not job.dropout:  # o reads what attention saved in 16 bit
         chosen = [linear for linear in chosen if "o" not in linear.roles]
     return width * sum(linear.inputs for linear in chosen)

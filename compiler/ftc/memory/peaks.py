@@ -18,7 +18,14 @@ from ftc.memory.job import Job
 from ftc.memory.loss import fp32_head, head_bytes, logits_made, loss_bytes
 from ftc.memory.modules import Linear, block_linear_parameters, linears
 from ftc.memory.parallel import step_copy_bytes
-from ftc.memory.scratch import backward_scratch, dora_bytes, down_scratch, mlp_end_scratch
+from ftc.memory.scratch import (
+    backward_scratch,
+    dora_bytes,
+    down_scratch,
+    early_scratch,
+    late_scratch,
+    mlp_end_scratch,
+)
 from ftc.memory.shape import Shape
 from ftc.memory.weights import dequantised_bytes, optimizer_scratch, trainable_parameters
 
@@ -129,19 +136,21 @@ def _full_block_moment(shape: Shape, job: Job, gradients: float, kept: float) ->
     down = sum(linear.size * linear.copies for linear in layers if linear.roles == ("down",))
     attention = sum(linear.size for linear in layers if _in_attention(linear))
     cast = 2 * block_linear_parameters(shape) if job.mixed and width == 4 else 0
-    widest = (saved + backward_scratch(shape, job)) * tokens + cast
+    early = (saved + early_scratch(shape, job)) * tokens + cast
+    late = (saved + late_scratch(shape, job)) * tokens + cast
     through = (saved + mlp_end_scratch(shape, job)) * tokens + cast
     kept += 0 if job.gradient_checkpointing else cast * (shape.layers - 1)
     last = job.stream_width * shape.hidden * tokens
     later = gradients - (0 if shape.tied else head) / share
     block = block_linear_parameters(shape)
-    down = 0 if shape.experts else down  # experts are widest before their own backward
     if job.gradient_accumulation > 1:
-        candidates = [(kept, gradients + down * width, widest)]
+        candidates = [(kept, gradients, early), (kept, gradients + down * width, late)]
     else:
         candidates = [
-            (kept, head + down * width, widest),
-            (last, later - (block - down) * width / share, widest),
+            (kept, head, early),
+            (kept, head + down * width, late),
+            (last, later - block * width / share, early),
+            (last, later - (block - down) * width / share, late),
             (last, later - attention * width / share, through),
         ]
     checkpoints, made, own = max(candidates, key=sum)

@@ -9,6 +9,7 @@ I MLP width, k experts of a token; a tensor that backward has used up by then is
 from __future__ import annotations
 
 from ftc.memory.activations import (
+    POST_NORM,
     adapter_copy,
     down_input_saved,
     down_targeted,
@@ -101,6 +102,16 @@ def activation_scratch(shape: Shape, job: Job) -> int:
     return scratch + 2 * job.inner_width * width
 
 
+def norm_scratch(shape: Shape, job: Job) -> int:
+    """Backward of an RMSNorm behind the MLP, the first of all: five gradients in fp32, by `pow`;
+    what a trained weight saved is gone."""
+    behind = shape.model_type in POST_NORM or shape.norms > 2
+    if not behind or not shape.norm_fp32 or job.liger:
+        return 0
+    gone = norm_saved(shape, job) - 4 * shape.hidden
+    return (20 + job.stream_width) * shape.hidden - gone
+
+
 def experts_scratch(shape: Shape, job: Job) -> int:
     """Backward of the weighted sum over a token's experts: three tensors of k H."""
     routed = job.inner_width * shape.experts_per_token * shape.hidden
@@ -120,21 +131,27 @@ def attention_scratch(shape: Shape, job: Job) -> int:
     return scores + job.stream_width * shape.hidden + 2 * query_width(shape) - gone
 
 
-def backward_scratch(shape: Shape, job: Job) -> int:
-    """The widest moment of one block from the end of its forward pass on, dequantised weights
-    left out."""
-    moments = [
-        down_scratch(shape, job),
-        attention_scratch(shape, job),
-        forward_end_scratch(shape, job),
-    ]
+def early_scratch(shape: Shape, job: Job) -> int:
+    """The widest moment of a block before a layer of its own has a gradient."""
+    moments = [forward_end_scratch(shape, job), norm_scratch(shape, job)]
     if shape.experts:
         moments.append(experts_scratch(shape, job))
-    elif shape.mlp == "gated":
-        moments.append(product_scratch(shape, job))
-    else:
-        moments.append(activation_scratch(shape, job))
     return max(moments)
+
+
+def late_scratch(shape: Shape, job: Job) -> int:
+    """The widest moment of a block once `down` has its gradient, dequantised weights left out."""
+    moments = [down_scratch(shape, job), attention_scratch(shape, job)]
+    if shape.mlp != "gated":
+        moments.append(activation_scratch(shape, job))
+    elif not shape.experts:
+        moments.append(product_scratch(shape, job))
+    return max(moments)
+
+
+def backward_scratch(shape: Shape, job: Job) -> int:
+    """The widest moment of one block from the end of its forward pass on."""
+    return max(early_scratch(shape, job), late_scratch(shape, job))
 
 
 def mlp_end_scratch(shape: Shape, job: Job) -> int:
