@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftc import resources
-from ftc.memory import activations, loss, modules, parallel, phases, scratch, weights
+from ftc.memory import activations, inputs, loss, modules, parallel, phases, scratch, weights
 from ftc.memory.formula import Job, Shape, estimate, lora_parameters, parameters
 from ftc.memory.job import ALL_LINEAR, GIB
 
@@ -237,11 +237,11 @@ def test_mask():
     ],
 )
 def test_adapter_inputs(settings_, expected):
-    assert activations.adapter_inputs_saved(LLAMA, job(**settings_)) == expected
+    assert inputs.adapter_inputs_saved(LLAMA, job(**settings_)) == expected
 
 
 def test_full_fine_tuning_shares_inputs():
-    assert activations.inputs_saved(LLAMA, job(method="full")) == 4 * 4096
+    assert inputs.inputs_saved(LLAMA, job(method="full")) == 4 * 4096
 
 
 def test_mlp():
@@ -285,8 +285,8 @@ def test_a_norm_behind_the_mlp_goes_first():
     assert scratch.norm_scratch(LLAMA, job()) == 0
     olmo = dataclasses.replace(LLAMA, model_type="olmo2")
     assert scratch.norm_scratch(olmo, job()) == 22 * 4096
-    saved = activations.adapter_inputs_saved(olmo, job(method="qlora"))
-    assert saved == activations.adapter_inputs_saved(LLAMA, job(method="qlora")) - 2 * 4096
+    saved = inputs.adapter_inputs_saved(olmo, job(method="qlora"))
+    assert saved == inputs.adapter_inputs_saved(LLAMA, job(method="qlora")) - 2 * 4096
 
 
 def test_activations_written_in_python_save_every_step():
@@ -299,12 +299,12 @@ def test_activations_written_in_python_save_every_step():
 
 def test_axolotls_kernels_keep_less():
     fused, off = job(lora_kernels=True), job()
-    assert activations.inputs_saved(LLAMA, fused) == 4 * 4096
+    assert inputs.inputs_saved(LLAMA, fused) == 4 * 4096
     assert activations.mlp_saved(LLAMA, fused) == 4 * 14336
     assert activations.block_saved(LLAMA, fused) < activations.block_saved(LLAMA, off)
     some = {"targets": ("q_proj", "v_proj")}  # the kernels want adapters on all seven
-    assert activations.inputs_saved(LLAMA, job(lora_kernels=True, **some)) == (
-        activations.inputs_saved(LLAMA, job(**some))
+    assert inputs.inputs_saved(LLAMA, job(lora_kernels=True, **some)) == (
+        inputs.inputs_saved(LLAMA, job(**some))
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from ftc.memory.activations import settled
 from ftc.memory.evaluation import evaluation_moment
 from ftc.memory.job import GIB, Estimate, Job
 from ftc.memory.load import load_moment
@@ -12,6 +11,7 @@ from ftc.memory.modules import lora_parameters, parameters, unknown_targets
 from ftc.memory.peaks import Moment, moments
 from ftc.memory.phases import idle_bytes, lasting_bytes, slack_bytes
 from ftc.memory.shape import Shape
+from ftc.memory.widths import settled
 
 __all__ = ["Estimate", "Job", "Shape", "estimate", "lora_parameters", "parameters"]
 

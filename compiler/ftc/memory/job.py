@@ -32,7 +32,7 @@ class Job:
     transformers 5 but one tensor (integrations/bitsandbytes.py, `replace_with_bnb_linear`).
     `reduce_bucket`: elements of DeepSpeed's buffer; None: what templates/deepspeed sets.
     `widened` is the formula's own: quantised layers answer as wide as they are asked, so that an
-    fp32 norm or activation widens the whole stream (`activations.settled`).
+    fp32 norm or activation widens the whole stream (`widths.settled`).
     `liger`: Liger's kernels for norms, rope and the gated MLP; both tools switch them on together
     with its loss, so `loss` is "fused" beside it in sft and pretrain. `lora_kernels`:
     Axolotl's `lora_qkv_kernel`, `lora_o_kernel` and `lora_mlp_kernel`. `eval_batch`: rows in one

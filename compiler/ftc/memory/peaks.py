@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ftc.memory.activations import (
-    block_saved,
-    kept_below_bytes,
-    kept_bytes,
-    mask_bytes,
-    mlp_width,
-)
+from ftc.memory.activations import block_saved, kept_below_bytes, kept_bytes, mask_bytes
 from ftc.memory.job import Job
 from ftc.memory.loss import fp32_head, head_bytes, logits_made, loss_bytes
 from ftc.memory.modules import Linear, block_linear_parameters, linears
@@ -28,6 +22,7 @@ from ftc.memory.scratch import (
 )
 from ftc.memory.shape import Shape
 from ftc.memory.weights import dequantised_bytes, optimizer_scratch, trainable_parameters
+from ftc.memory.widths import mlp_width
 
 
 class Moment(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ftc.memory.activations import settled
 from ftc.memory.evaluation import evaluation_moment
 from ftc.memory.job import GIB, Job
 from ftc.memory.load import load_moment
@@ -33,6 +32,7 @@ from ftc.memory.weights import (
     scale_bytes,
     weight_bytes,
 )
+from ftc.memory.widths import settled
 
 PARTS = (
     "weights",

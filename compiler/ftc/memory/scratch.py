@@ -8,22 +8,18 @@ I MLP width, k experts of a token; a tensor that backward has used up by then is
 
 from __future__ import annotations
 
-from ftc.memory.activations import (
-    POST_NORM,
+from ftc.memory.activations import mlp_saved, norm_saved, plain_attention
+from ftc.memory.inputs import (
     adapter_copy,
     down_input_saved,
     down_targeted,
     fused_lora,
     mlp_inputs_saved,
-    mlp_saved,
-    mlp_width,
-    norm_saved,
-    plain_attention,
-    wide_activation,
 )
 from ftc.memory.job import Job
 from ftc.memory.modules import query_width, targeted
 from ftc.memory.shape import Shape
+from ftc.memory.widths import POST_NORM, mlp_width, wide_activation
 
 
 def forward_end_scratch(shape: Shape, job: Job) -> int:
