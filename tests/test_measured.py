@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ftc.errors import FtcError
 from ftc.memory import measured
@@ -276,3 +278,65 @@ def test_an_unknown_architecture_is_unsure(known):
     assert unsure.high > 1.25 > sure.high
     assert any("a guess" in reason for reason in unsure.reasons)
     assert not known or "attention, norms counted by Llama's rules" in unsure.reasons[-1]
+
+
+# What torch's allocator keeps
+
+
+ALLOCATOR = runpy.run_path(str(HERE.parent / "oracle" / "allocator.py"))["Allocator"]
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("sizes", "plain", "expandable"),
+    [
+        ([1], 2, 2),  # a segment of the small pool
+        ([MIB], 2, 2),
+        ([MIB + 1], 20, 20),
+        ([11 * MIB], 12, 20),  # a segment of its own, in steps of 2 MiB
+        ([30 * MIB, 30 * MIB], 60, 60),
+    ],
+)
+def test_segments(sizes, plain, expandable):
+    for grows, reserved in ((False, plain), (True, expandable)):
+        card = ALLOCATOR(grows)
+        for size in sizes:
+            card.take(size)
+        assert card.reserved == reserved * MIB
+
+
+def test_idle_blocks_are_taken_again_the_smallest_that_fits_first():
+    card = ALLOCATOR(expandable=False)
+    large, small = card.take(60 * MIB), card.take(40 * MIB)
+    card.give(large)
+    card.give(small)
+    assert card.take(40 * MIB)[1] is small[1]
+    first = card.take(30 * MIB)
+    second = card.take(30 * MIB)
+    assert card.reserved == 100 * MIB
+    card.give(second)
+    card.give(first)
+    card.take(60 * MIB)
+    assert card.reserved == 100 * MIB  # neighbours became one
+
+
+def test_segments_do_not_join_but_an_expandable_one_grows():
+    for grows, reserved in ((False, 100), (True, 60)):
+        card = ALLOCATOR(grows)
+        card.give(card.take(40 * MIB))
+        card.take(60 * MIB)
+        assert card.reserved == reserved * MIB
+
+
+@given(st.lists(st.integers(1, 64 * MIB), min_size=1, max_size=40), st.booleans())
+def test_what_is_allocated_is_reserved(sizes, grows):
+    card = ALLOCATOR(grows)
+    taken = [card.take(size) for size in sizes]
+    assert sum(sizes) <= card.peak <= card.reserved
+    reserved = card.reserved
+    for one in taken:
+        card.give(one)
+    assert card.allocated == 0
+    for size in sizes:
+        card.take(size)
+    assert grows is False or card.reserved == reserved

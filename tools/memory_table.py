@@ -22,12 +22,14 @@ sys.path.insert(0, str(ROOT / "compiler"))
 from ftc.facts import architecture  # noqa: E402 - found by the line above
 from ftc.memory import confidence, measured  # noqa: E402
 from ftc.memory.formula import Job, Shape, estimate  # noqa: E402
+from ftc.memory.job import GIB  # noqa: E402
 from ftc.memory.nearest import predicted  # noqa: E402
 
 TESTS = ROOT / "tests" / "memory"
 SHAPES = TESTS / "shapes.toml"
 CONFIGS = TESTS / "measured_configs.toml"
 CPU_RUNS = TESTS / "cpu_runs.csv"
+RESERVED = TESTS / "reserved.json"
 TOO_LOW = TESTS / "too_low.toml"
 PAGE = ROOT / "docs" / "memory.md"
 START, END = "<!-- made by tools/memory_table.py -->", "<!-- end of the table -->"
@@ -53,6 +55,7 @@ GROUPS = {
     "litgpt": "LitGPT, model code of its own",
 }
 OUTSIDE = ("litgpt", "qwen-gptq", "fsdp-qlora", "fms-fsdp")  # what no trace of ours describes
+TOKENS = 8192  # of a simulation with the stock loss
 # The first run of cpu_runs.csv without MALLOC_MMAP_THRESHOLD_, by what it took with it, GiB:
 # docs/memory.md, "CPU runs measured".
 KEPT_BY_MALLOC = 2.55 / 1.39
@@ -159,6 +162,27 @@ def low(compared: list[Compared]) -> str:
     return "\n".join(lines)
 
 
+def idle(compared: list[Compared]) -> str:
+    """Markdown: what torch's allocator reserved in the simulations of tools/reserved.py."""
+    found = json.loads(RESERVED.read_text(encoding="utf-8"))
+    known = {one.row.id: one for one in compared}
+    lines = [
+        "| trace | allocated | idle | in V T | idle, expandable segments | measured reserved |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, each in found.items():
+        plain, grown = each["plain"], each["expandable"]
+        gap, small = ((one["reserved"] - one["allocated"]) / GIB for one in (plain, grown))
+        share = seen = ""
+        if name in known:
+            seen = f"{known[name].row.gib:.2f}"
+        else:
+            share = f"{gap * GIB / measured.models()[name.split()[0]].vocab / TOKENS:.1f}"
+        size = plain["allocated"] / GIB
+        lines.append(f"| {name} | {size:.2f} | {gap:.2f} | {share} | {small:.2f} | {seen} |")
+    return "\n".join(lines)
+
+
 def page(text: str, compared: list[Compared]) -> str:
     """The documentation page with what stands between its two marks replaced."""
     before, rest = text.split(START, 1)
@@ -171,6 +195,9 @@ def page(text: str, compared: list[Compared]) -> str:
         table(compared, held_out=True),
         "More than 5 % too low:",
         low(compared),
+        "Torch's allocator, simulated on traces of whole models by `python tools/reserved.py` "
+        "(8192 tokens with the stock loss; then READMEs with a fused one):",
+        idle(compared),
     ]
     middle = "\n\n".join(blocks)
     return f"{before}{START}\n\n{middle}\n\n{END}{rest.split(END, 1)[1]}"
