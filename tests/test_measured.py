@@ -254,6 +254,7 @@ def test_ranges_hold_one(name):
         ({"bits": 8}, "low"),
         ({"stage": "dpo"}, "medium"),
         ({"liger": True}, "medium"),
+        ({"lora_kernels": True}, "medium"),
     ],
 )
 def test_what_was_never_measured_is_less_sure(settings, level):

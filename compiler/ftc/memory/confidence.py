@@ -92,6 +92,7 @@ def traced(shape: Shape, job: Job) -> tuple[str, ...]:
     remarks = {
         "preference losses": job.preference,
         "Liger's kernels": job.liger,
+        "Axolotl's kernels for LoRA": job.lora_kernels and not job.full,
         "soft-capped logits": shape.softcap,
     }
     return tuple(text for text, applies in remarks.items() if applies)
