@@ -14,6 +14,7 @@ CARD = {
     '_input.device.type != "cuda"': '_input.device.type != "cpu"',
     "torch.cuda.get_device_capability(grad_weight.device)[0] >= 8": "True",
     "torch.equal(grad_output, torch.tensor(1.0, device=grad_output.device))": "False",
+    "torch.is_autocast_enabled()": 'torch.is_autocast_enabled("cpu")',
     "target_mask.sum().item()": "target_mask.numel()",  # fake tensors hold no numbers
     'torch.get_autocast_dtype("cuda")': 'torch.get_autocast_dtype("cpu")',
 }

@@ -87,7 +87,7 @@ def mlp_saved(shape: Shape, job: Job) -> int:
     width = mlp_width(shape)
     saved = activation_saved(shape, job) * width
     if shape.mlp == "gated":
-        remade = job.liger or fused_lora(shape, job)
+        remade = (job.liger and not shape.experts) or fused_lora(shape, job)
         saved += (1 if remade else 2) * job.inner_width * width
     if job.full:
         saved += (2 if job.mixed else job.inner_width) * width

@@ -66,6 +66,9 @@ def _notes(shape: Shape, job: Job) -> tuple[str, ...]:
             shape.experts and job.base_bits and not job.experts_quantized
         ),
         "xIELU: without its CUDA wheel, which keeps much less": shape.activation == "xielu",
+        "Liger's experts could not be traced: counted as without it": bool(
+            shape.experts and job.liger
+        ),
         "8-bit base: outlier columns are not counted": job.base_bits == 8,
         "several cards: compared with 13 published ZeRO-3 and FSDP runs only": job.gpus > 1,
         "main memory of a CPU run: compared with 13 runs of small models only": job.device == "cpu",

@@ -37,6 +37,10 @@ def forward_end_scratch(shape: Shape, job: Job) -> int:
     if fused_lora(shape, job):
         return job.inner_width * mlp_width(shape) + 3 * stream
     held = (4 if job.liger or (job.base_bits and job.mixed) else 5) * stream
+    if (
+        job.liger and "gate_up_proj" in shape.modules
+    ):  # its halves were copied, and it is still held
+        held += 2 * job.inner_width * mlp_width(shape)
     return _down_input(shape, job) + held
 
 
@@ -98,11 +102,15 @@ def activation_scratch(shape: Shape, job: Job) -> int:
     return scratch + 2 * job.inner_width * width
 
 
+def norm_behind(shape: Shape) -> bool:
+    """Whether a block ends in a norm: OLMo 2 and 3, Gemma 2 and 3, GLM 4."""
+    return shape.model_type in POST_NORM or shape.norms > 2
+
+
 def norm_scratch(shape: Shape, job: Job) -> int:
     """Backward of an RMSNorm behind the MLP, the first of all: five gradients in fp32, by `pow`;
     what a trained weight saved is gone."""
-    behind = shape.model_type in POST_NORM or shape.norms > 2
-    if not behind or not shape.norm_fp32 or job.liger:
+    if not norm_behind(shape) or not shape.norm_fp32 or job.liger:
         return 0
     gone = norm_saved(shape, job) - 4 * shape.hidden
     return (20 + job.stream_width) * shape.hidden - gone
@@ -142,7 +150,8 @@ def late_scratch(shape: Shape, job: Job) -> int:
         moments.append(activation_scratch(shape, job))
     elif not shape.experts:
         moments.append(product_scratch(shape, job))
-    return max(moments)
+    gone = norm_saved(shape, job) if norm_behind(shape) else 0
+    return max(moments) - gone
 
 
 def backward_scratch(shape: Shape, job: Job) -> int:
