@@ -50,7 +50,8 @@ def _llamafactory(job: Job, plan: Plan, config: Native) -> Job:
     pure = config.get("pure_bf16")
     if job.full and pure is False and job.dtype == "bf16":
         job = replace(job, master="fp32")  # trained weights are upcast
-    saved: Literal["fp32", "bf16"] = "bf16" if pure else "fp32"  # all that is trained is upcast
+    upcast = job.modules_to_save and not pure  # as all that is trained
+    saved: Literal["fp32", "bf16"] = "fp32" if upcast else "bf16"
     return replace(job, packing=packing, saved_dtype=saved)
 
 
