@@ -63,6 +63,7 @@ backends: $(FTC)
 	$(FTC) backend install axolotl@0.19.0 --cpu
 	$(PY) tools/python.py
 	$(FTC) backend install axolotl@0.21.0 --cpu
+	$(PY) tools/oracle.py --fetch
 
 model: $(MODEL)/config.json
 

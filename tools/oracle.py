@@ -134,6 +134,8 @@ def liger() -> Path:
 def fetch() -> None:
     """Lay Liger's package into ftc's cache; no environment changes."""
     folder = resources.cache() / "oracle" / hashlib.sha256(LIGER.read_bytes()).hexdigest()[:12]
+    if (folder / "liger_kernel").is_dir():
+        return
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
     command += ["--disable-pip-version-check", "--target", str(folder), "-r", str(LIGER)]
     subprocess.run(command, check=True)
@@ -231,9 +233,13 @@ def main() -> None:
             mark = "*" if row.case.held_out else " "
             sizes = f"{row.measured:7.3f} {row.predicted:7.3f}"
             print(f"{row.error:+7.2%}{mark} {sizes} {row.at:10} {row.tool[:3]} {row.case.name}")
+    before = PAGE.read_text("utf-8")
+    after = page(before, table(made))
+    if "--check" in words and after != before:
+        sys.exit("out of date: memory.md; run: make docs")
     if "--write" in words:
-        PAGE.write_text(page(PAGE.read_text("utf-8"), table(made)), "utf-8")
-    else:
+        PAGE.write_text(after, "utf-8")
+    elif "--check" not in words:
         print(table(made))
 
 
