@@ -16,7 +16,7 @@ RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test lint docs bench parity oracle estimators dev model backends wheel
+.PHONY: help demo check test lint docs bench parity oracle reserved estimators dev model backends wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -51,6 +51,9 @@ parity: dev  ## prove that both tools train the same run, and write docs/parity.
 
 oracle: dev  ## trace the real modules anew against the memory formula, and write the table into docs/memory.md
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/oracle.py --measure --write
+
+reserved: dev  ## replay torch's allocator on traces of whole models (minutes), for the table in docs/memory.md
+	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/reserved.py
 
 estimators: dev  ## ask other memory estimators about the measured runs, and write docs/estimators.md
 	$(PY) tools/estimators.py
