@@ -1,7 +1,7 @@
 """Several cards: what ZeRO shards, and what working together costs. The weakest part.
 
 Source: DeepSpeed's ZeRO documentation and section 4 of the memory notes (docs/memory.md). Only
-ZeRO-3 and FSDP runs were ever compared (tests/memory/measured.csv); stages 1 and 2 are
+ZeRO-3 and FSDP runs were ever compared (measured.csv); stages 1 and 2 are
 unmeasured.
 """
 
