@@ -159,6 +159,13 @@ def test_a_change_that_is_taken_fits():
     assert need(again) <= 20.0
 
 
+def test_no_length_is_offered_that_the_model_does_not_know():
+    them = facts(hardware={"vram_gb": 80.0})
+    it = resolve(recipe("[training]\nmax_length = 10_000_000\n"), them, shipped())
+    (length,) = (change for change in cheapest(them, it) if "max_length" in change.text)
+    assert int(length.text.split(" = ")[1].split()[0]) <= SHAPE.max_positions
+
+
 def test_nothing_is_offered_where_nothing_is_known():
     them = facts(hardware={"vram_gb": None, "name": ""})
     assert cheapest(them, resolve(recipe(), them, shipped())) == []

@@ -106,8 +106,10 @@ class _Asked:
             yield Change(text, self.needed(max_length=length))
 
     def _longest(self) -> int:
-        """The largest multiple of STEP below the plan's length that fits; 0 when none does."""
-        low, high = SHORTEST // STEP - 1, (self.plan.max_length - 1) // STEP
+        """The largest multiple of STEP below the plan's length that fits and that the model knows;
+        0 when none does."""
+        most = min(self.plan.max_length - 1, self.shape.max_positions or self.plan.max_length)
+        low, high = SHORTEST // STEP - 1, most // STEP
         while low < high:
             middle = (low + high + 1) // 2
             if self.needed(max_length=middle * STEP) <= ROOM * self.budget:
