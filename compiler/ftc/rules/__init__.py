@@ -110,6 +110,7 @@ RULES: tuple[Rule, ...] = (
     Rule("VRAM04", "dpo-two-models", "warning", vram.dpo_two_models, "G03"),
     Rule("VRAM05", "budget-over-card", "warning", vram.budget_over_card),
     Rule("VRAM06", "memory-unchecked", "info", vram.memory_unchecked),
+    Rule("VRAM07", "qlora-experts", "warning", vram.qlora_experts),
     Rule("ZERO01", "qlora-zero3", "warning", sharding.qlora_zero3, "B14"),
     Rule("ZERO02", "ptq-zero3", "error", sharding.ptq_zero3, "B16"),
     Rule("ZERO03", "offload-optimizer-bnb", "error", sharding.offload_optimizer_bnb, "E23"),

@@ -76,6 +76,25 @@ def micro_batch_small(case: Case) -> Iterator[Fault]:
         yield Fault(path("micro_batch"), text, remedy)
 
 
+def qlora_experts(case: Case) -> Iterator[Fault]:
+    """QLoRA leaves the experts of a mixture in 16 bit.
+
+    transformers 5 keeps all experts of a block in one tensor, and bitsandbytes quantises linear
+    layers only: the run needs about as much memory as with LoRA. Axolotl can quantise them itself.
+
+    Source: transformers 5.6 and 5.20 model classes of mixtures; Axolotl 0.21.0
+    `quantize_moe_experts`.
+    """
+    shape = case.facts.model.shape
+    if shape is None or not shape.experts or case.plan.method != "qlora":
+        return
+    if case.native("axolotl").get("quantize_moe_experts") and not case.version("llamafactory"):
+        return
+    text = f"the {shape.experts} experts of a block stay in 16 bit under QLoRA"
+    remedy = "set method = 'lora', or with Axolotl [backend.axolotl] quantize_moe_experts = true"
+    yield Fault(path("method"), text, remedy)
+
+
 def dpo_two_models(case: Case) -> Iterator[Fault]:
     """Full preference training holds two models.
 
