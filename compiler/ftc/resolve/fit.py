@@ -128,8 +128,7 @@ class Search:
     def _bought(self, name: str, best: Candidate, other: Any) -> str:
         beside = self.candidate({**best.settings, name: other})
         saved = beside.needed - best.needed
-        fits = "" if beside.needed <= self.budget else ", which does not fit"
-        need = f"{_word(other)} ({beside.needed:.1f} GiB{fits})"
+        need = f"{_word(other)} ({beside.needed:.1f} GiB{self._verdict(beside)})"
         if abs(saved) < 0.05:
             room = f"as much memory as {need}"
         else:
@@ -138,6 +137,11 @@ class Search:
         if abs(pace) < 0.005:
             return f"{room}, as fast"
         return f"{room}, {abs(pace):.0%} {'faster' if pace > 0 else 'slower'}"
+
+    def _verdict(self, candidate: Candidate) -> str:
+        if candidate.needed > self.budget:
+            return ", which does not fit"
+        return "" if candidate.worst <= self.budget else ", which may not fit"
 
     def _batch_origin(self, best: Candidate, fits: bool) -> Origin:
         said = self.sheet.recipe.training
