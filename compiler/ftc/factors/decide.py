@@ -158,6 +158,8 @@ def _wanted(condition: Any) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "unknown"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

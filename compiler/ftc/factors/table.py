@@ -204,4 +204,6 @@ def _laid_over(below: Table, top: Table) -> Table:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
