@@ -217,10 +217,6 @@ OPTIMISATION: tuple[Key, ...] = (
 )
 
 
-def _evaluates(plan: Plan, version: str) -> bool:
-    return plan.eval_steps > 0
-
-
 LOOP: tuple[Key, ...] = (
     Key(
         ("eval_strategy", "eval_steps"),

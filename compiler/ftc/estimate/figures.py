@@ -11,7 +11,7 @@ from ftc.errors import FtcError
 from ftc.estimate.report import Choice, Remedy, Report, Tool
 from ftc.estimate.verdict import judged
 from ftc.facts.records import Facts
-from ftc.memory.cards import Card, cards
+from ftc.memory.cards import named
 from ftc.memory.confidence import judge
 from ftc.memory.disk import disk
 from ftc.memory.formula import estimate
@@ -108,7 +108,7 @@ def _tool(
         timing=timing(
             shape,
             job,
-            card(facts),
+            named(facts.hardware.name),
             steps=plan.max_steps,
             row_tokens=row_tokens(facts, plan),
             eval_rows=_evaluated(plan),
@@ -120,11 +120,6 @@ def _tool(
 
 def _most(found: Sequence[Phase]) -> float:
     return max(phase.needed for phase in found)
-
-
-def card(facts: Facts) -> Card | None:
-    """The card that the recipe names."""
-    return next((it for it in cards() if it.name == facts.hardware.name), None)
 
 
 def _evaluated(plan: Plan) -> int:

@@ -76,6 +76,11 @@ def cards() -> tuple[Card, ...]:
     )
 
 
+def named(name: str) -> Card | None:
+    """The card of exactly this name; None for another one and for ""."""
+    return next((card for card in cards() if card.name == name), None)
+
+
 def find(name: str) -> Card:
     """The card that `name` means, whatever its case, spaces and maker's words.
 

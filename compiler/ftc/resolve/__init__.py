@@ -37,7 +37,7 @@ def _worked_out(sheet: Sheet, name: str, tried: list[str]) -> fit.Fitted:
     batch.settle_accumulation(sheet)
     schedule.settle(sheet)
     _preference(sheet)
-    method.settle_verdict(sheet, tried, fitted.fits)
+    method.settle_verdict(sheet, fitted.fits)
     return fitted
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from ftc.memory.cards import Card, cards
+from ftc.memory.cards import named
 from ftc.memory.confidence import judge
 from ftc.memory.formula import estimate
 from ftc.memory.shape import Shape
@@ -78,7 +78,7 @@ class Search:
 
     def __init__(self, sheet: Sheet, shape: Shape, budget: float) -> None:
         self.sheet, self.shape, self.budget = sheet, shape, budget
-        self.card = _card(sheet)
+        self.card = named(sheet.facts.hardware.name)
         self.sizes, self.limits = micro_batches(sheet)
         self.evaluates = 1 if sheet.values["eval_rows"] else 0
 
@@ -218,11 +218,6 @@ def _evaluation(sheet: Sheet, search: Search, best: Candidate) -> None:
             break
     text = "as the micro-batch" if size == micro else "no fused loss when the model is evaluated"
     sheet.fixed("eval_batch", size, f"{text}: needs {needed:.1f} GiB")
-
-
-def _card(sheet: Sheet) -> Card | None:
-    name = sheet.facts.hardware.name
-    return next((card for card in cards() if card.name == name), None)
 
 
 def _word(value: Any) -> str:

@@ -47,7 +47,7 @@ def settle(sheet: Sheet, name: str, tried: list[str]) -> None:
         _adapter(sheet)
 
 
-def settle_verdict(sheet: Sheet, tried: list[str], fits: bool) -> None:
+def settle_verdict(sheet: Sheet, fits: bool) -> None:
     """Says with the method when nothing fits."""
     if sheet.recipe.method == "auto" and not fits:
         text = "nothing fits the budget; this needs least"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftc.factors.decide import offered
+from ftc.resolve.sheet import open_sheet
 from ftc.rules.case import Case, Fault, path
 
 
@@ -54,13 +55,7 @@ def liger_unsupported(case: Case) -> Iterator[Fault]:
     """
     if not case.plan.liger_kernel:
         return
-    capability = case.facts.hardware.capability
-    known = {
-        "device": case.plan.device,
-        "stage": case.plan.stage,
-        "model_type": case.plan.model_type or None,
-        "capability": capability and capability[0] + capability[1] / 10,
-    }
+    known = open_sheet(case.recipe, case.facts, case.table).known
     if True in offered(case.table, "liger_kernel", known, case.recipe.factors.prefer):
         return
     text = f"no Liger kernels for {case.plan.stage} of a {case.plan.model_type or 'unknown'} model"

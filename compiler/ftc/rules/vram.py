@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftc.memory.cards import cards
+from ftc.memory.cards import named
 from ftc.memory.formula import Estimate, estimate
 from ftc.memory.shape import Shape
 from ftc.plan import Plan
@@ -131,7 +131,7 @@ def budget_over_card(case: Case) -> Iterator[Fault]:
     Source: the list of cards in `ftc.memory.cards`.
     """
     said, name = case.recipe.hardware, case.facts.hardware.name
-    card = next((card for card in cards() if card.name == name), None)
+    card = named(name)
     if card is not None and said.vram_gb is not None and said.vram_gb > card.memory_gb:
         text = f"{said.vram_gb:g} GiB of budget, but a {card.name} has {card.memory_gb} GB"
         yield Fault("hardware.vram_gb", text, "leave vram_gb out, or name another card")
