@@ -105,8 +105,16 @@ def test_a_broken_file_is_refused(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(FtcError):
+    with pytest.raises(FtcError, match="No such file"):
         measured.read(tmp_path / "none.csv")
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    path = tmp_path / "team.csv"
+    path.write_bytes(b"id,\xff\xfe")
+    with pytest.raises(FtcError, match=r"not UTF-8 text \(byte 3\)") as error:
+        measured.read(path)
+    assert "--observe" in error.value.hint
 
 
 # Against published runs
@@ -125,10 +133,11 @@ def figures(*groups, metric=None, held_out=False):
 
 
 def test_error_over_our_own_stack():
-    """The goal is a median of 2 %, nine in ten within 10 %: two READMEs miss it (too_low.toml)."""
+    """The goal: a median of 2 %, nine in ten within 10 %; too_low.toml says what is further off."""
     own = [one for one in ROWS if one.bar]
     assert len(own) == 11
     assert statistics.median(abs(one.error) for one in own) <= 0.02
+    assert TOOL["ninety"](one.error for one in own) <= 0.10
     rest = [one for one in own if not one.row.id.startswith(("axolotl-afm", "axolotl-olmo3"))]
     assert TOOL["ninety"](one.error for one in rest) <= 0.04
 

@@ -32,6 +32,7 @@ Setting = Literal["complete", "read", "bound"]
 Metric = Literal["allocated", "reserved", "needed", "device"]
 ABOUT = ("id", "group", "model", "shape", "metric", "measured", "unit")
 NOTES = ("setting", "held_out", "reading", "source")
+MADE_BY = "name a file that ftc estimate --observe made"
 
 
 class Row(NamedTuple):
@@ -66,8 +67,11 @@ def read(path: Path) -> tuple[Row, ...]:
     """The rows of a file. Raises FtcError, with the line, on one that is not such a file."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FtcError(f"{path}: cannot be read", hint=str(error)) from error
+    except OSError as error:
+        raise FtcError(f"{path}: cannot be read: {error.strerror}", hint=MADE_BY) from error
+    except UnicodeDecodeError as error:
+        text = f"{path}: is not UTF-8 text (byte {error.start})"
+        raise FtcError(text, hint=MADE_BY) from error
     lines = csv.DictReader(io.StringIO(text, newline=""))
     columns = set(lines.fieldnames or ())
     missing = {"id", "model", "metric", "measured", "max_length"} - columns
