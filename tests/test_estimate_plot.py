@@ -18,6 +18,8 @@ plot = pytest.importorskip("ftc.estimate.plot", reason="the extra `plot`")
 page = pytest.importorskip("ftc.estimate.page", reason="the extra `plot`")
 ROOT = Path(__file__).parents[1]
 
+DASHED = b"stroke-dasharray"  # the line of the budget
+
 
 def made(name="qlora-8b-24gb", rows=(), **hardware):
     path = ROOT / "recipes" / f"{name}.toml"
@@ -46,11 +48,15 @@ def test_pictures_are_the_same_every_time(drawn):
     ids=["nothing fits", "everything fits", "far from the border"],
 )
 def test_pictures_of_every_verdict(drawn, asked):
-    Tree.fromstring(plot.whole(made(**asked), "svg"))
+    svg = plot.whole(made(**asked), "svg")
+    Tree.fromstring(svg)
+    assert DASHED in svg
 
 
 def test_a_picture_without_a_budget(drawn):
-    Tree.fromstring(plot.whole(made("instagram-scripts"), "svg"))
+    svg = plot.whole(made("instagram-scripts"), "svg")
+    Tree.fromstring(svg)
+    assert DASHED not in svg
 
 
 def test_every_part_has_a_colour(drawn):
