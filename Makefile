@@ -16,7 +16,7 @@ RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test lint docs bench parity oracle reserved estimators dev model backends wheel
+.PHONY: help demo check test fuzz lint docs bench parity oracle reserved estimators dev model backends wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -39,6 +39,9 @@ lint: dev
 
 test: dev  ## run the tests, two files at a time; they fail when a backend is not installed
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+
+fuzz: dev  ## the tests of random cases, with other and many more of them than `make test` draws
+	FTC_FUZZ=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 $$(grep -l hypothesis tests/test_*.py)
 
 docs: dev  ## make the generated pages of docs/ anew
 	for page in $(PAGES); do $(PY) tools/$$page.py --write || exit 1; done

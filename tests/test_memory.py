@@ -516,6 +516,9 @@ jobs = st.builds(
 )
 
 
+MIB = 1 / 1024  # with rows of a few tokens, kilobytes of scratch outweigh what a setting saves
+
+
 def needed(shape, run, **changes):
     return estimate(shape, dataclasses.replace(run, **changes)).needed
 
@@ -544,7 +547,7 @@ def test_more_blocks_never_need_less(shape, run, more):
 def test_liger_never_needs_more(shape, run):
     """Its kernels and its loss, against the stock ones."""
     run = dataclasses.replace(run, stage="sft", loss="stock", liger=False)
-    assert needed(shape, run, loss="fused", liger=True) <= needed(shape, run)
+    assert needed(shape, run, loss="fused", liger=True) <= needed(shape, run) + MIB
 
 
 @settings(deadline=None)
@@ -560,7 +563,7 @@ def test_a_step_without_gradients_needs_less_than_one_with(shape, run):
     """Evaluation of as many rows as are trained on. Not with a fused loss: evaluation has none."""
     run = dataclasses.replace(run, stage="sft", loss="stock", eval_batch=run.micro_batch)
     train, evaluation, _ = phases.phases(shape, run)
-    assert evaluation.needed <= train.needed
+    assert evaluation.needed <= train.needed + MIB
 
 
 @settings(deadline=None)
@@ -574,8 +577,9 @@ def test_fewer_bits_never_need_more(shape, run):
     shape = dataclasses.replace(shape, norm_fp32=True, activation="silu")
     run = dataclasses.replace(run, method="lora", gpus=1, upcast_embeddings=False)
     run = dataclasses.replace(run, modules_to_save=())
-    costs = [needed(shape, run, bits=bits) for bits in (4, 8, 0)]
-    assert costs == sorted(costs)
+    four, eight, none = (needed(shape, run, bits=bits) for bits in (4, 8, 0))
+    assert four <= eight + MIB
+    assert eight <= none + MIB
 
 
 @settings(deadline=None)

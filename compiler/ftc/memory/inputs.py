@@ -52,6 +52,8 @@ def _reads_checkpoint(shape: Shape, job: Job) -> bool:
 
 def mlp_inputs_saved(shape: Shape, job: Job) -> int:
     """The part of the adapters' inputs that belongs to gate, up and down."""
+    if fused_lora(shape, job):
+        return inputs_saved(shape, job) // 2
     mlp = {"gate", "up", "down"}
     chosen = [linear for linear in chosen_layers(shape, job) if mlp & set(linear.roles)]
     return _inputs_saved(shape, job, chosen)

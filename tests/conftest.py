@@ -1,0 +1,12 @@
+"""Random cases are the same on every machine and every time: a check that passed passes again.
+
+`make fuzz` draws other ones, and more.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("fuzz", max_examples=3000, print_blob=True)
+settings.load_profile("fuzz" if os.environ.get("FTC_FUZZ") else "fixed")
