@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 from ftc.locate import line_of
+from ftc.part import Count, Part, Text
+
+if TYPE_CHECKING:
+    from ftc.preparation import Prepare
 
 MAX_BYTES = 1_000_000
 Stage = Literal["sft", "pretrain", "dpo", "kto", "orpo"]
@@ -38,14 +35,6 @@ Task = Literal[
 ]
 Scheduler = Literal["cosine", "linear", "constant", "constant_with_warmup"]
 Optimizer = Literal["adamw_torch", "adamw_torch_fused", "adamw_bnb_8bit", "paged_adamw_8bit"]
-Text = Annotated[str, StringConstraints(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Part(BaseModel):
-    """A table of the recipe: unknown keys are refused, numbers stay numbers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Model(Part):
@@ -179,6 +168,12 @@ class Recipe(Part):
     factors: Factors = Field(default_factory=Factors)
     compare: Compare = Field(default_factory=Compare)
     backend: Backends = Field(default_factory=Backends)
+    prepare: Any = Field(None, description="raw material and what is done to it: ftc prepare")
+
+    @property
+    def preparation(self) -> Prepare | None:
+        """`[prepare]`, which is read by itself: most recipes have none, and its shape is large."""
+        return self.prepare  # type: ignore[no-any-return]
 
 
 # What other tools and the guide call our settings: for did-you-mean and `ftc explain`.
@@ -264,15 +259,25 @@ def parse(text: str, name: str) -> Recipe:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FtcError(f"{name}: is not TOML: {error}", hint="see docs/recipe.md") from error
+    faults: list[str] = []
+    if "prepare" in raw:
+        from ftc.preparation import Prepare  # noqa: PLC0415 - start-up cost
+
+        try:
+            raw["prepare"] = Prepare.model_validate(raw["prepare"])
+        except ValidationError as error:
+            faults += [_fault(text, name, ("prepare",), fault) for fault in error.errors()]
     try:
-        return Recipe.model_validate(raw)
+        recipe = Recipe.model_validate(raw)
     except ValidationError as error:
-        faults = [_fault(text, name, fault) for fault in error.errors()]
-        raise FtcError("\n".join(faults), hint="docs/recipe.md lists every key") from error
+        faults += [_fault(text, name, (), fault) for fault in error.errors()]
+    if faults:
+        raise FtcError("\n".join(faults), hint="docs/recipe.md lists every key")
+    return recipe
 
 
-def _fault(text: str, name: str, fault: Any) -> str:
-    path = [part for part in fault["loc"] if isinstance(part, str)]
+def _fault(text: str, name: str, table: tuple[str, ...], fault: Any) -> str:
+    path = [part for part in (*table, *fault["loc"]) if isinstance(part, str)]
     line = line_of(text, path)
     place = f"{name}:{line}" if line else name
     dotted = ".".join(path)
@@ -304,6 +309,10 @@ def keys(path: list[str]) -> list[str]:
     for part in path:
         field = shape.model_fields.get(part)
         shape = field.annotation if field else None
+        if shape is Any and part == "prepare":
+            from ftc.preparation import Prepare  # noqa: PLC0415 - start-up cost
+
+            shape = Prepare
         if not (isinstance(shape, type) and issubclass(shape, BaseModel)):
             return []
     return list(shape.model_fields)

@@ -1,0 +1,39 @@
+"""`[prepare]`: where raw material lies and what is done to it, as the user says it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ftc.part import Part, Text
+from ftc.preparation.annotate import Annotate
+from ftc.preparation.clean import Clean
+from ftc.preparation.collect import Collect
+from ftc.preparation.decontaminate import Decontaminate
+from ftc.preparation.deduplicate import Deduplicate
+from ftc.preparation.diversity import Diversity
+from ftc.preparation.quality import Quality
+from ftc.preparation.redact import Redact
+
+Optional = Literal[
+    "clean", "redact", "deduplicate", "decontaminate", "annotate", "diversity", "quality"
+]
+
+
+class Prepare(Part):
+    """Settings of `ftc prepare`; each step has a table of its own below."""
+
+    sources: list[Text] = Field(min_length=1, description="files, folders or globs of raw material")
+    language: Text | None = Field(None, description="ISO 639-1 code that rows are expected in")
+    strict: bool = Field(False, description="stop at the first bad file, instead of counting it")
+    skip: list[Optional] = Field(default_factory=list, description="steps to leave out")
+    out: Text | None = Field(None, description="folder of the results; default: prepared/NAME")
+    collect: Collect = Field(default_factory=Collect)
+    clean: Clean = Field(default_factory=Clean)
+    redact: Redact = Field(default_factory=Redact)
+    deduplicate: Deduplicate = Field(default_factory=Deduplicate)
+    decontaminate: Decontaminate = Field(default_factory=Decontaminate)
+    annotate: Annotate = Field(default_factory=Annotate)
+    diversity: Diversity = Field(default_factory=Diversity)
+    quality: Quality = Field(default_factory=Quality)

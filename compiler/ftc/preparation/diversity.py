@@ -1,0 +1,9 @@
+"""`[prepare.diversity]`: settings of the step of that name."""
+
+from __future__ import annotations
+
+from ftc.part import Part
+
+
+class Diversity(Part):
+    pass

@@ -1,0 +1,1 @@
+"""Data made by seed, for the tests and for `make bench-data`."""
