@@ -23,6 +23,7 @@ from ftc.facts.gather import gather
 from ftc.facts.records import Facts
 from ftc.facts.tokens import counter
 from ftc.plan import Plan
+from ftc.prep.result import used
 from ftc.recipe import Recipe, parse, read_text
 from ftc.resolve import resolve
 from ftc.rules.case import Case
@@ -66,8 +67,8 @@ def compile_recipe(
 ) -> Compiled:
     """Load, `change`, look up, resolve; `targets` are (backend, version); FtcError if unusable."""
     text = read_text(path)
-    recipe = change(parse(text, str(path)))
     folder = path.absolute().parent
+    recipe = used(change(parse(text, str(path))), folder)
     table = load([folder / name for name in recipe.factors.tables])
     facts, dataset = gather(
         recipe,

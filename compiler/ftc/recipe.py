@@ -157,7 +157,7 @@ def _model(value: Any) -> Any:
 class Recipe(Part):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="names folders")
     model: Annotated[Model, BeforeValidator(_model)]
-    data: Data
+    data: Data = Field(default_factory=Data)
     task: Task = "general"
     stage: Stage = "sft"
     method: Method = "auto"
@@ -267,6 +267,8 @@ def parse(text: str, name: str) -> Recipe:
             raw["prepare"] = Prepare.model_validate(raw["prepare"])
         except ValidationError as error:
             faults += [_fault(text, name, ("prepare",), fault) for fault in error.errors()]
+    elif "data" not in raw:
+        faults.append(f"{name}: data: missing; it must be given, or [prepare] with its sources")
     try:
         recipe = Recipe.model_validate(raw)
     except ValidationError as error:

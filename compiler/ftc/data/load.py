@@ -26,20 +26,23 @@ def load(
     limit_bad: int = BAD_FROM_THE_START,
     *,
     offline: bool = False,
+    own_ids: bool = False,
 ) -> Dataset:
     """The rows of a recipe; relative paths are relative to `folder`, that of the recipe.
+
+    With `own_ids` the rows keep the ids that the file gives them, as `ftc prepare` writes them.
 
     FtcError when the data cannot be read, or when no row (or none of the first `limit_bad`) is
     good. Single bad rows are in `rejected`.
     """
     table = _table(data, folder, offline)
-    form, good, rejected = _examples(table, data, stage, limit_bad)
+    form, good, rejected = _examples(table, data, stage, limit_bad, own_ids)
     kept = sample(good, data.samples, seed)
     if data.eval_path is None:
         train, held_out = split(kept, data.eval, seed)
     else:
         other = read(folder / Path(data.eval_path).expanduser(), data.eval_path)
-        _, held_out, more = _examples(other, data, stage, limit_bad)
+        _, held_out, more = _examples(other, data, stage, limit_bad, own_ids)
         train, rejected = kept, rejected + more
     return Dataset(
         source=table.file,
@@ -136,7 +139,7 @@ def _table(data: recipe.Data, folder: Path, offline: bool) -> Table:
 
 
 def _examples(
-    table: Table, data: recipe.Data, stage: recipe.Stage, limit_bad: int
+    table: Table, data: recipe.Data, stage: recipe.Stage, limit_bad: int, own_ids: bool
 ) -> tuple[str, list[Example], list[Rejected]]:
     form = formats.choose(table, data, stage)
     if data.format == "columns" and data.columns:
@@ -146,7 +149,8 @@ def _examples(
     for line, row in table.rows:
         try:
             example = form.convert(row)
-            example = replace(example, id=row_id(example), file=table.file, line=line)
+            known = str(row.get("id") or "") if own_ids else ""
+            example = replace(example, id=known or row_id(example), file=table.file, line=line)
         except BadRow as error:
             rejected.append(Rejected(table.file, line, str(error)))
             if not good and len(rejected) >= limit_bad:

@@ -1,0 +1,162 @@
+"""Commands that make training rows of raw material, and show how they came about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftc.cli.options import FILE, FORMAT, OFFLINE, RECIPE
+from ftc.cli.shown import show_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ftc.recipe import Recipe
+
+
+@click.command()
+@RECIPE
+@click.option("--only", metavar="STEP", help="Stop after this step, such as clean.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="The cores of this machine, or the Ray cluster at RAY_ADDRESS.",
+)
+@click.option("--cores", type=click.IntRange(1), help="Processes on this machine; default: all.")
+@FORMAT
+def prepare(recipe: Path, only: str | None, engine: Any, cores: int | None, form: str) -> None:
+    """Make training rows of the raw material that [prepare] names.
+
+    Runs the steps whose input, settings or code have changed, and takes the others as they are.
+    What an interrupted run has done is not done again.
+
+    \b
+    Example: ftc prepare recipe.toml
+             ftc prepare recipe.toml --only deduplicate --engine ray
+    """
+    from ftc.bars import Steps
+
+    said, folder = _read(recipe)
+    with Steps("preparing") as steps:
+        _library()
+        from ftc.prep.prepare import prepare as run
+
+        found = run(said, folder, last=only, engine=engine, cores=cores, progress=steps.show)
+    from ftc.survey import text
+    from ftc.survey.steps import survey
+
+    state = survey(said, folder)
+    if form == "json":
+        show_json(text.as_dict(state))
+        return
+    click.echo(text.steps(state, fresh={it.done.step for it in found.ran if it.fresh}))
+    click.echo(f"next: ftc data {recipe}" if found.split else f"stopped after {only}")
+
+
+class _Data(click.Group):
+    """`ftc data RECIPE` is `ftc data show RECIPE`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Data)
+def data() -> None:
+    """Show prepared data: the steps, one row's story, clusters, sheets to fill.
+
+    \b
+    Example: ftc data recipe.toml
+             ftc data why 3f2a9c recipe.toml
+    """
+
+
+@data.command()
+@RECIPE
+@click.option("--samples", type=click.IntRange(0), default=0, help="Rows to show of each step.")
+@click.option("--full", is_flag=True, help="Count the tokens of every row, not of a sample.")
+@click.option("--plot", type=FILE, help="Draw it into a file: .svg or .png.")
+@OFFLINE
+@FORMAT
+def show(
+    recipe: Path, samples: int, full: bool, plot: Path | None, offline: bool, form: str
+) -> None:
+    """Show the steps, what they dropped and why, and what the rows are like.
+
+    Example: ftc data recipe.toml --samples 3 --plot data.svg
+    """
+    _library()
+    from ftc.bars import Steps
+    from ftc.survey import text
+    from ftc.survey.statistics import statistics
+    from ftc.survey.steps import survey
+
+    said, folder = _read(recipe)
+    if plot is not None:
+        from ftc.survey import drawing
+
+        drawing.check(plot)
+    state = survey(said, folder, samples)
+    with Steps("counting", late=True) as steps:
+        told = statistics(recipe, said, folder, state, full, offline, steps.show)
+    if plot is not None:
+        drawing.write(plot, state, told)
+    if form == "json":
+        show_json(text.as_dict(state) | {"statistics": told.as_dict() if told else None})
+        return
+    click.echo(text.steps(state))
+    if told:
+        click.echo(text.statistics(told))
+    if plot is not None:
+        click.echo(f"wrote {plot}")
+
+
+@data.command()
+@click.argument("row")
+@RECIPE
+@FORMAT
+def why(row: str, recipe: Path, form: str) -> None:
+    """Tell the story of one row, by its id or the first digits of it.
+
+    Example: ftc data why 3f2a9c recipe.toml
+    """
+    _library()
+    from ftc.prep.result import root
+    from ftc.survey import text
+    from ftc.survey.story import story
+
+    said, folder = _read(recipe)
+    found = story(root(said, folder), row)
+    show_json(found.as_dict()) if form == "json" else click.echo(text.story(found))
+
+
+def _read(path: Path) -> tuple[Recipe, Path]:
+    """A recipe that has [prepare], and its folder."""
+    from ftc.errors import FtcError
+    from ftc.recipe import load
+
+    recipe = load(path)
+    if recipe.preparation is None:
+        raise FtcError(
+            f"{path}: has no [prepare]", hint='add one: [prepare] with sources = ["raw/"]'
+        )
+    return recipe, path.absolute().parent
+
+
+def _library() -> None:
+    """FtcError when what `ftc prepare` needs is not installed."""
+    from importlib.util import find_spec
+
+    from ftc.errors import FtcError
+
+    for name in ("pyarrow", "numpy", "daft", "ftfy", "phonenumbers", "stdnum", "pypdf"):
+        if find_spec(name) is None:
+            raise FtcError(f"{name} is not installed", hint='pip install "ftc[prepare]"')
+
+

@@ -1,0 +1,90 @@
+"""Runs the tasks of a step: in this process when there is one, else through Daft, on the cores of
+this machine or on a Ray cluster that sees the same files.
+
+A task names files and gives a JSON text back, so that rows never pass through the engine; what it
+writes appears whole, so that a task that was cut off is simply done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+from ftc.errors import FtcError
+
+Engine = Literal["local", "ray"]
+Work = Callable[[str], str]
+QUIET = {  # both libraries report their use to their makers unless they are told not to
+    "DAFT_ANALYTICS_ENABLED": "0",
+    "DO_NOT_TRACK": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "DAFT_PROGRESS_BAR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+def run(
+    tasks: Sequence[str], work: Work, engine: Engine, cores: int | None = None
+) -> Iterator[str]:
+    """What `work` gives for each task, as they come in, in no fixed order.
+
+    `cores` are the processes on this machine, by default as many as it may use.
+    """
+    wanted = min(len(tasks), cores or available())
+    if engine == "local" and wanted < 2:
+        yield from map(work, tasks)
+        return
+    yield from _daft(tasks, work, engine, wanted)
+
+
+def available() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> Iterator[str]:
+    daft = load(engine)
+
+    @daft.cls(max_concurrency=processes, use_process=True)
+    class Worker:
+        @daft.method.batch(  # type: ignore[untyped-decorator]
+            return_dtype=daft.DataType.string(), batch_size=1
+        )
+        def go(self, column: Any) -> list[str]:  # Any: a series of Daft
+            return [work(task) for task in column.to_pylist()]
+
+    frame = daft.from_pydict({"task": list(tasks)})
+    if engine == "ray":
+        frame = frame.into_partitions(len(tasks))
+    worker = Worker()
+    for row in frame.select(worker.go(frame["task"]).alias("done")).iter_rows():
+        yield row["done"]
+
+
+def load(engine: Engine) -> Any:
+    """Daft, set to run on this machine or on Ray; FtcError when it is not installed."""
+    os.environ.update(QUIET)
+    try:
+        import daft  # noqa: PLC0415 - after QUIET, and only where there is more than one task
+
+        if engine == "ray":
+            import ray  # noqa: PLC0415 - an extra
+
+            if not ray.is_initialized():
+                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            daft.set_runner_ray(noop_if_initialized=True)
+    except ModuleNotFoundError as error:
+        extra = "ray" if engine == "ray" else "prepare"
+        raise FtcError(
+            f"{error.name} is not installed", hint=f'pip install "ftc[prepare,{extra}]"'
+        ) from error
+    except ConnectionError as error:
+        raise FtcError(
+            f"Ray: no cluster at {os.environ.get('RAY_ADDRESS', 'this machine')}: {error}",
+            hint="start one with: ray start --head, or unset RAY_ADDRESS",
+        ) from error
+    return daft

@@ -1,0 +1,124 @@
+"""`ftc prepare` as a whole: the steps, then the files of rows, then the note that they are there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftc.errors import FtcError
+from ftc.prep import collect, result, runner, split
+from ftc.prep.engine import Engine
+from ftc.prep.pipeline import BY_NAME, COLLECT
+from ftc.prep.runner import Job, Progress, Ran
+from ftc.recipe import Recipe
+
+SEED = 42
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run of the steps came to. `split` is None when it stopped before the end."""
+
+    root: Path
+    ran: tuple[Ran, ...]
+    split: split.Split | None
+
+
+def prepare(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    last: str | None = None,
+    engine: Engine = "local",
+    cores: int | None = None,
+    progress: Progress = lambda step, done, total: None,
+) -> Prepared:
+    """Bring the prepared data of a recipe in `folder` up to date, through step `last` or whole.
+
+    FtcError when a source is missing, no row is left, or another run is at the same data.
+    """
+    settings = recipe.preparation
+    if settings is None:
+        raise FtcError(
+            "the recipe has no [prepare]",
+            hint='add one, for example: [prepare] with sources = ["raw/"]',
+        )
+    known = runner.names(settings)
+    if last is not None and last not in known:
+        raise FtcError(f"no step {last!r} in this recipe", hint=f"its steps: {', '.join(known)}")
+    seed = SEED if recipe.training.seed is None else recipe.training.seed
+    root = result.root(recipe, folder)
+    job = Job(settings, folder, root, seed, engine, progress, cores)
+    with _alone(root):
+        ran = runner.run(job, last)
+        if last is not None and last != known[-1]:
+            return Prepared(root, tuple(ran), None)
+        return Prepared(root, tuple(ran), _finished(recipe, job, ran))
+
+
+def _finished(recipe: Recipe, job: Job, ran: Sequence[Ran]) -> split.Split:
+    """Write the files of rows, unless those that are there come from the same steps."""
+    steps = {it.done.step: it.done.key for it in ran}
+    settings = result.settings(recipe)
+    files = tuple(_read(job))
+    before = result.read(job.root)
+    if before and (before.settings, before.steps) == (settings, steps) and _there(job.root, before):
+        result.write(job.root, result.State(settings, steps, files, before.train, before.eval))
+        return split.Split(before.train, before.eval, {})
+    (job.root / result.STATE).unlink(missing_ok=True)
+    last = ran[-1]
+    share = recipe.data.eval if recipe.data.eval_path is None else 0.0
+    found = split.write(
+        [last.folder.rows(batch.name) for batch in last.done.batches],
+        job.root,
+        job.root / "steps" / "split.parquet",
+        stage=recipe.stage,
+        share=share,
+        seed=job.seed,
+    )
+    result.write(job.root, result.State(settings, steps, files, found.train, found.eval))
+    return found
+
+
+def _there(root: Path, state: result.State) -> bool:
+    return (root / "train.jsonl").is_file() and (root / "eval.jsonl").is_file() == bool(state.eval)
+
+
+def _read(job: Job) -> Iterator[result.Read]:
+    """Every file that the steps read, as it is now."""
+    paths = [found.path for found in collect.found(job.inputs(COLLECT)) if found.path.is_file()]
+    for name in runner.names(job.prepare)[1:]:
+        files = BY_NAME[name].files
+        paths += files(job.inputs(name)) if files else []
+    for path in dict.fromkeys(paths):
+        at = path.stat()
+        name = path.relative_to(job.folder) if path.is_relative_to(job.folder) else path
+        yield result.Read(name.as_posix(), at.st_size, at.st_mtime_ns, result.content_hash(path))
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One run at a time; the lock goes with the process that holds it, however it ends."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(root / ".lock", os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise FtcError(
+            f"{root}: cannot be written: {error.strerror}",
+            hint="out = ... below [prepare] names another folder",
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise FtcError(
+            f"{root}: another ftc prepare is at work here", hint="wait for it to end, or stop it"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(handle)

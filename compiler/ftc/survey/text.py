@@ -1,0 +1,135 @@
+"""The state of prepared data as text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Collection, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from ftc.survey.statistics import Statistics
+from ftc.survey.steps import State, Survey
+from ftc.survey.story import Event, Story
+from ftc.views import table
+
+REASONS = 6  # of a step that are shown one by one
+WIDTH = 96
+
+
+def as_dict(found: Survey) -> dict[str, Any]:
+    """Plain values, for JSON."""
+    return asdict(found) | {"root": str(found.root)}
+
+
+def steps(found: Survey, fresh: Collection[str] = ()) -> str:
+    """A line a step, its reasons below it, then the files. `fresh` ran just now."""
+    rows = [("step", "rows in", "rows out", "changed", "")]
+    for step in found.steps:
+        state = "ran" if step.step in fresh else "" if step.current else "out of date"
+        rows.append((step.step, f"{step.read:,}", f"{step.rows:,}", f"{step.changed:,}", state))
+    lines = [table(rows)] if found.steps else ["no step has run"]
+    told = [line for step in found.steps for line in _reasons(step)]
+    if told:
+        lines += ["", "dropped or refused", *told]
+    shown = [line for step in found.steps for line in _samples(step)]
+    if shown:
+        lines += ["", "samples", *shown]
+    if found.waiting:
+        lines.append(f"\nstill to run: {', '.join(found.waiting)}")
+    if found.train is not None:
+        lines.append(f"\n{found.train:,} training rows, {found.eval:,} held out: {found.root}")
+    if found.stale:
+        lines.append(f"out of date: it {found.stale}")
+    return "\n".join(lines)
+
+
+def _reasons(step: State) -> Iterator[str]:
+    for reason, count in list(step.dropped.items())[:REASONS]:
+        yield f"  {step.step:<14}{count:>8,}  {reason}"
+    rest = list(step.dropped.values())[REASONS:]
+    if rest:
+        yield f"  {step.step:<14}{sum(rest):>8,}  for {len(rest)} other reasons (--format json)"
+
+
+def _samples(step: State) -> Iterator[str]:
+    for line in step.samples:
+        place = ":".join(part for part in (line["file"], line["place"]) if part)
+        detail = f": {line['detail']}" if line["detail"] else ""
+        yield f"  {step.step}  {line['row'] or place}  {line['action']}, {line['reason']}{detail}"
+        for mark, text in (("-", line["before"]), ("+", line["after"])):
+            if text:
+                yield textwrap.shorten(text, WIDTH - 6, initial_indent=f"    {mark} ")
+
+
+def story(found: Story) -> str:
+    """A row's story, in the order in which it happened."""
+    row = found.row
+    lines = [f"{found.id}: {found.where}"]
+    if row:
+        place = ", ".join(part for part in (row.file, row.place) if part)
+        lines.append(f"from {place}")
+    if found.parents:
+        lines.append(f"made from {', '.join(found.parents)}")
+    for event in found.events:
+        lines += _event(event)
+    if found.children:
+        lines.append(f"made of it: {', '.join(found.children)}")
+    if row:
+        if row.flags:
+            lines.append(f"flags: {', '.join(row.flags)}")
+        for name, value in sorted(row.notes.items()):
+            lines.append(f"{name}: {_value(value)}")
+        for role, content in row.turns:
+            lines += [f"{role}:", textwrap.indent(content, "  ")]
+    return "\n".join(lines)
+
+
+def _event(event: Event) -> Iterator[str]:
+    detail = f": {event.detail}" if event.detail else ""
+    reason = f", {event.reason}{detail}" if event.reason else ""
+    yield f"  {event.step}: {event.action}{reason}"
+    for mark, text in (("-", event.before), ("+", event.after)):
+        if text:
+            yield textwrap.indent(text, f"    {mark} ")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items())
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def statistics(found: Statistics) -> str:
+    """Tokens, lengths with what they cost, composition, gaps."""
+    lines = ["", f"tokens ({found.tokens_by})"]
+    rows = [("", "p50", "p95", "p99", "longest", "in all")]
+    for part, it in found.lengths.items():
+        figures = (it["p50"], it["p95"], it["p99"], it["max"], it["sum"])
+        rows.append((part, *(f"{figure:,.0f}" for figure in figures)))
+    lines.append(textwrap.indent(table(rows), "  "))
+    lines += ["", "rows by tokens", *_histogram(found.histogram, found.max_length)]
+    if found.choices:
+        lines += ["", "max_length"]
+        rows = [("", "rows that fit", "needs", "")]
+        rows += [
+            (f"{it.max_length:,}", f"{it.fits:.1%}", it.memory, it.why) for it in found.choices
+        ]
+        lines.append(textwrap.indent(table(rows), "  "))
+    for title, counts in found.composition.items():
+        lines += ["", title, *_counts(counts)]
+    if found.gaps:
+        lines += ["", "missing or rare", *(f"  {gap}" for gap in found.gaps)]
+    return "\n".join(lines)
+
+
+def _histogram(bins: list[tuple[int, int, int]], limit: int | None) -> Iterator[str]:
+    most = max((count for _, _, count in bins), default=0)
+    for low, high, count in bins:
+        bar = "#" * -(-40 * count // most) if most else ""
+        over = "  over max_length" if limit and low > limit and count else ""
+        yield f"  {low:>7,} - {high:<7,}{count:>9,}  {bar}{over}"
+
+
+def _counts(counts: dict[str, float]) -> Iterator[str]:
+    for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        yield f"  {name:<32}{count:>9,.0f}"
