@@ -16,7 +16,7 @@ RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test fuzz lint docs bench parity oracle reserved estimators dev model backends wheel
+.PHONY: help demo check test fuzz lint docs bench bench-data parity oracle reserved estimators dev model backends wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -48,6 +48,9 @@ docs: dev  ## make the generated pages of docs/ anew
 
 bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 	$(PY) tools/bench.py
+
+bench-data: dev  ## measure the data steps beside other libraries (an hour), and write docs/data-benchmarks.md
+	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/bench_data.py
 
 parity: dev  ## prove that both tools train the same run, and write docs/parity.md (FAMILIES="..." for a part)
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/parity.py $(FAMILIES)

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from ftc import __version__
-from ftc.cli import environments, estimate, parity, recipes, runs, tables
+from ftc.cli import environments, estimate, parity, prepare, recipes, runs, tables
 from ftc.cli.shown import say
 
 
@@ -66,6 +66,8 @@ def cli() -> None:
 
 for _command in (
     recipes.init,
+    prepare.prepare,
+    prepare.data,
     recipes.check,
     recipes.plan,
     recipes.explain,

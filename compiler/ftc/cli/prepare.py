@@ -99,14 +99,16 @@ def show(
 
     said, folder = _read(recipe)
     if plot is not None:
-        from ftc.survey import drawing
+        from ftc.estimate import drawing
 
-        drawing.check(plot)
+        drawing.check(plot, (".svg", ".png"))
     state = survey(said, folder, samples)
     with Steps("counting", late=True) as steps:
-        told = statistics(recipe, said, folder, state, full, offline, steps.show)
+        told = statistics(said, folder, state, full, offline, steps.show)
     if plot is not None:
-        drawing.write(plot, state, told)
+        from ftc.survey.plot import picture
+
+        drawing.replace(plot, picture(state, told, plot.suffix.lower().removeprefix(".")))
     if form == "json":
         show_json(text.as_dict(state) | {"statistics": told.as_dict() if told else None})
         return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 SUFFIXES = (".svg", ".png", ".html")
 
 
-def check(path: Path) -> None:
+def check(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Raise FtcError on what cannot work, before anything is worked out."""
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in suffixes:
         raise FtcError(
             f"--plot {path}: {path.suffix or 'a file without a suffix'} is not drawn",
-            hint=f"end the name in one of: {', '.join(SUFFIXES)}",
+            hint=f"end the name in one of: {', '.join(suffixes)}",
         )
     if wrong := _place(path):
         raise FtcError(f"--plot {path}: {wrong}", hint="name a file, such as memory.svg")
@@ -56,10 +57,11 @@ def write(path: Path, report: Report) -> None:
         from ftc.estimate import plot  # noqa: PLC0415 - the optional extra
 
         content = plot.whole(report, suffix.removeprefix("."))
-    _replace(path, content)
+    replace(path, content)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
+    """Put a file in place whole; FtcError when it cannot be written."""
     beside = None
     try:
         handle, beside = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")

@@ -68,7 +68,7 @@ def whole(report: Report, form: str) -> bytes:
         upper, lower = figure.subfigures(2, 1, height_ratios=(tall, low))
         _bars(upper, report)
         _grids(lower, report)
-        return _saved(figure, form, transparent=False)
+        return saved(figure, form, transparent=False)
 
 
 def bars(report: Report) -> str:
@@ -85,10 +85,11 @@ def _alone(report: Report, draw: Any, height: float) -> str:
     with mpl.rc_context(STYLE):
         figure: Any = Figure(figsize=(WIDE, height), layout="constrained")
         draw(figure, report)
-        return _saved(figure, "svg", transparent=True).decode("utf-8")
+        return saved(figure, "svg", transparent=True).decode("utf-8")
 
 
-def _saved(figure: Any, form: str, *, transparent: bool) -> bytes:
+def saved(figure: Any, form: str, *, transparent: bool) -> bytes:
+    """A figure as a file of the form "svg" or "png"; the same figure gives the same bytes."""
     FigureCanvasAgg(figure)
     stream = io.BytesIO()
     about = {"Date": None, "Creator": "ftc"} if form == "svg" else {"Software": "ftc"}
