@@ -1,0 +1,99 @@
+"""Makes the rows of a chunk, and keeps the ledger and the figures of a batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ftc.prep.annotate import rules
+from ftc.prep.annotate.draft import Draft
+from ftc.prep.annotate.hand import Answer
+from ftc.prep.ledger import Ledger
+from ftc.prep.rows import Row, identity
+from ftc.preparation.annotate import Annotate
+
+BY_HAND = "written by hand"
+CHANGED = "chunk has changed since it was annotated"
+FINISHED = ("tools", "tool_calls", "label")  # what `extra` says of a finished row alone
+
+
+class Maker:
+    """`ledger` and `figures` grow with every chunk."""
+
+    def __init__(self, settings: Annotate) -> None:
+        self.settings = settings
+        self.ledger = Ledger()
+        self.figures: Counter[str] = Counter()
+
+    def rows(self, row: Row, part: bool, written: list[Answer]) -> list[Row]:
+        """By hand, else by the first rule that fits, else what the recipe says of the others.
+
+        `part` says that the chunk is not the whole of its text.
+        """
+        if written:
+            return self._by_hand(row, written)
+        found = rules.first(row, self.settings, part) if self.settings.uses("rules") else None
+        if found is not None:
+            entry, drafts = found
+            self.figures[f"annotate.{entry.name}"] += len(drafts)
+            return [self._chat(row, draft, entry.name, entry.reason) for draft in drafts]
+        text = row.turns[0][1]
+        if self.settings.unannotated == "text":
+            self.figures["annotate.text"] += 1
+            self.ledger.add("changed", row.id, "kept as text", file=row.file, place=row.place)
+            return [row._replace(form="text", turns=(("text", text),))]
+        self.figures["annotate.dropped"] += 1
+        self.ledger.add(
+            "dropped",
+            row.id,
+            "not annotated",
+            detail="part of a longer text" if part else "",
+            file=row.file,
+            place=row.place,
+            before=text,
+        )
+        return []
+
+    def _by_hand(self, row: Row, written: list[Answer]) -> list[Row]:
+        text = row.turns[0][1]
+        answers = {(answer.user, answer.answer): answer for answer in written}
+        changed = [it for it in written if it.text.strip() and it.text.split() != text.split()]
+        if changed:
+            self.ledger.add(
+                "flagged",
+                row.id,
+                CHANGED,
+                detail=f"{changed[0].file} {changed[0].place}",
+                file=row.file,
+                place=row.place,
+                before=changed[0].text,
+                after=text,
+            )
+        self.figures["annotate.hand"] += len(answers)
+        self.figures["annotate.changed_since"] += bool(changed)
+        whole = (0, len(text))
+        drafts = [Draft(answer.user, answer.answer, whole) for answer in answers.values()]
+        return [self._chat(row, draft, "hand", BY_HAND) for draft in drafts]
+
+    def _chat(self, row: Row, draft: Draft, way: str, reason: str) -> Row:
+        """A finished row; the chunk is its parent."""
+        made = identity(row.id, draft.user, draft.answer)
+        start, end = draft.evidence
+        self.ledger.add(
+            "made",
+            made,
+            reason,
+            detail=f"chunk {row.id}, characters {start} to {end}",
+            file=row.file,
+            place=row.place,
+            before=row.turns[0][1][start:end],
+            after=f"{draft.user}\n{draft.answer}",
+        )
+        system = (("system", self.settings.system),) if self.settings.system else ()
+        return row._replace(
+            id=made,
+            parents=(row.id,),
+            form="chat",
+            turns=(*system, ("user", draft.user), ("assistant", draft.answer)),
+            extra={key: value for key, value in row.extra.items() if key not in FINISHED},
+            notes=row.notes | {"by": way, "evidence": [start, end]},
+        )
