@@ -1,0 +1,61 @@
+"""HTML: the text of a page without what stands around it, by trafilatura."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from ftc.prep.collect import encoding
+from ftc.prep.collect.encoding import Line
+from ftc.prep.collect.markdown import items
+from ftc.prep.collect.opened import Opened
+from ftc.prep.collect.piece import Count, Found, Unreadable
+from ftc.prep.collect.sections import pieces
+from ftc.preparation.collect import Collect
+
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_HEAD = 4096
+
+
+def read(file: Opened, settings: Collect) -> Iterator[Found]:
+    """Chunks of a page by its headings; places count the chunks, as a page has no lines."""
+    page, recoded = decoded(file.whole())
+    title, text, whole = main_text(page)
+    if not text.strip():
+        raise Unreadable("no text on the page")
+    if whole:
+        yield Count("collect.web.whole_body")
+    lines = [Line(i, line, 0) for i, line in enumerate(text.split("\n"), 1)]
+    for number, piece in enumerate(pieces(items(lines), settings, "web", title), 1):
+        yield piece._replace(place=f"part {number}", recoded=recoded if number == 1 else 0)
+
+
+def main_text(page: str) -> tuple[str, str, bool]:
+    """(title, text as Markdown, whether the whole body was taken for want of a main part)."""
+    import trafilatura  # noqa: PLC0415 - heavy, and few sources hold web pages
+
+    tree = trafilatura.load_html(page)
+    if tree is None:
+        return "", "", False
+    title = " ".join((tree.findtext(".//title") or "").split())
+    found = trafilatura.extract(
+        page, output_format="markdown", include_comments=False, include_formatting=True
+    )
+    if found and found.strip():
+        return title, found, False
+    for node in tree.xpath("//head | //script | //style | //noscript | //template"):
+        node.drop_tree()
+    body = "\n".join(line.strip() for line in tree.text_content().split("\n"))
+    return title, re.sub(r"\n{3,}", "\n\n", body).strip(), True
+
+
+def decoded(raw: bytes) -> tuple[str, int]:
+    """A page by the encoding that it names; else line by line, with the lines that are no UTF-8."""
+    named = _CHARSET.search(raw[:_HEAD])
+    if named and not encoding.wide_encoding(raw[:_HEAD]):
+        try:
+            return raw.decode(codecs.lookup(named[1].decode()).name), 0
+        except (LookupError, UnicodeDecodeError, AssertionError):
+            pass
+    return encoding.text(raw)
