@@ -1,0 +1,89 @@
+"""Runs one method in a process of its own: CPU seconds, peak memory and the answer, as JSON.
+
+`python -m bench_data.child SPEC`, where SPEC is a JSON object made by `bench_data.measured`. Runs
+in our environment and in the peers', so it needs no more than pyarrow.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import re
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+BATCH = 16_384  # rows, as ftc.prep.store has it
+MB = 1 << 20
+
+
+def cpu() -> float:
+    """User and system seconds of this process and of its children that have ended."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def memory(name: str) -> float:
+    """VmRSS or VmHWM of this process in MB."""
+    found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    if found is None:
+        raise OSError(f"/proc/self/status has no {name}")
+    return int(found[1]) / 1024
+
+
+def path(folder: Path, rows: int) -> Path:
+    return folder / "rows.jsonl"
+
+
+def tables(folder: Path, rows: int) -> list[pa.Table]:
+    """Batches of the corpus as Arrow tables, `rows` rows in all."""
+    whole = pa.concat_tables([pq.read_table(part) for part in sorted(folder.glob("*.parquet"))])
+    whole = whole.slice(0, rows)
+    return [whole.slice(i, BATCH).combine_chunks() for i in range(0, whole.num_rows, BATCH)]
+
+
+def texts(folder: Path, rows: int) -> list[str]:
+    """The texts of the corpus as strings of Python."""
+    found: list[str] = []
+    for table in tables(folder, rows):
+        turns = pc.list_flatten(table["turns"].combine_chunks())
+        found += pc.struct_field(turns, "content").to_pylist()
+    return found
+
+
+LOADERS = {"path": path, "tables": tables, "texts": texts}
+
+
+def run(spec: dict[str, Any]) -> tuple[dict[str, float], Any]:
+    """What the method named in `spec` used, and its answer."""
+    folder = Path(spec["folder"])
+    methods = getattr(importlib.import_module(spec["module"]), spec["table"])
+    method = next(method for method in methods if method.name == spec["method"])
+    libraries = [importlib.import_module(name) for name in method.libraries]
+    rows = LOADERS[spec["load"]](folder, spec["rows"])
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    Path("/proc/self/clear_refs").write_text("5")  # sets VmHWM to what is used now
+    before, used, started = memory("VmRSS"), cpu(), time.perf_counter()
+    answer = method.run(rows, folder, *libraries)
+    taken = {"cpu": cpu() - used, "wall": time.perf_counter() - started}
+    return taken | {"mb": max(0.0, memory("VmHWM") - before)}, answer
+
+
+def main() -> None:
+    """Measure, then write what was used and the answer."""
+    spec = json.loads(sys.argv[1])
+    taken, answer = run(spec)
+    Path(spec["answer"]).write_text(json.dumps(answer), encoding="utf-8")
+    Path(spec["taken"]).write_text(json.dumps(taken), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
