@@ -12,6 +12,8 @@ import numpy.typing as npt
 from ftc.prep.decontaminate.index import Index, Ints, grams, slots
 from ftc.prep.decontaminate.words import Words
 
+Flags = npt.NDArray[np.bool_]
+
 _WORDS = 1 << 16  # looked up at once: arrays of 8 bytes each stay in the processor's cache
 _PAIRS = 1 << 15  # compared at once
 _STEP = np.int16(64)  # an edit in `_compare`; more than the places at which an item can begin
@@ -36,8 +38,9 @@ def find(words: Words, index: Index) -> Found:
     new = np.ones(len(order), np.bool_)
     new[1:] = (np.diff(row[order]) != 0) | (np.diff(item[order]) != 0)
     best = Found(*(column[order[new]] for column in (row, item, start, end, edits)))
-    told = _told(words, index, best)
-    return Found(*(column[told] for column in best))
+    best = Found(*(column[_told(words, index, best)] for column in best))
+    first = words.starts[best.row]
+    return best._replace(start=best.start - first, end=best.end - first)
 
 
 def _candidates(words: Words, index: Index) -> tuple[Ints, Ints]:
@@ -57,9 +60,9 @@ def _candidates(words: Words, index: Index) -> tuple[Ints, Ints]:
             anchor = first[hit] + nth
             at.append(maybe[hit] + offset - anchors.place[anchor])
             items.append(anchors.item[anchor])
-    before, count = int(index.lengths.max()), len(index.lengths)
-    pairs = np.unique((np.concatenate(at) + before) * count + np.concatenate(items))
-    return pairs // count - before, pairs % count
+    before, total = int(index.lengths.max()), len(index.lengths)
+    pairs = np.unique((np.concatenate(at) + before) * total + np.concatenate(items))
+    return pairs // total - before, pairs % total
 
 
 def _alike(index: Index, item: Ints) -> Iterator[Ints]:
@@ -83,10 +86,11 @@ def _compare(words: Words, index: Index, at: Ints, item: Ints) -> Found:
     edits = int(index.edits[item[0]])
     lengths = index.lengths[item]
     row = np.searchsorted(words.starts, np.clip(at, 0, None) + lengths // 2, "right") - 1
-    texts = _around(words, at, row, int(lengths[0]) + 2 * edits, edits)
+    longest = int(lengths[0])
+    texts = _around(words, at, row, longest + 2 * edits, edits)
     band = np.arange(2 * edits + 1, dtype=np.int16)[:, None]
     best = np.repeat(band, len(at), 1)
-    for k in range(int(lengths[0])):
+    for k in range(longest):
         active = int(np.searchsorted(-lengths, -k))
         last = best[:, :active]
         other = texts[k : k + len(band), :active] != index.words[item[:active], k]
@@ -111,9 +115,9 @@ def _around(words: Words, at: Ints, row: Ints, width: int, edits: int) -> npt.ND
     return np.where(inside, words.keys[np.where(inside, places, 0)], np.uint64(0))
 
 
-def _told(words: Words, index: Index, found: Found) -> npt.NDArray[np.bool_]:
+def _told(words: Words, index: Index, found: Found) -> Flags:
     """Whether each pair is no chance: the item is whole, or what is left of it tells enough."""
-    told = found.edits == 0
+    told: Flags = found.edits == 0
     for i in np.flatnonzero(~told):
         item, edits = int(found.item[i]), int(found.edits[i])
         length = int(index.lengths[item])

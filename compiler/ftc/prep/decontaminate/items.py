@@ -84,9 +84,9 @@ def data_set(name: str) -> recipe.Data:
 
 
 def _read(name: str, folder: Path) -> Table:
-    return (
-        hub.read(data_set(name)) if name.startswith(HUB) else read(paths([name], folder)[0], name)
-    )
+    if name.startswith(HUB):
+        return hub.read(data_set(name))
+    return read(folder / Path(name).expanduser(), name)
 
 
 def _of(table: Table, columns: tuple[str, ...] | None, min_words: int) -> Items:

@@ -25,7 +25,7 @@ FLAG = "eval-item"
 
 class _Ready(NamedTuple):
     items: Items
-    index: Index
+    lookup: Index
 
 
 class _Match(NamedTuple):
@@ -55,7 +55,7 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
     ready = _ready(inputs)
     figures = _counted(ready.items, ledger) if inputs.shard == 0 else {}
     texts = table_of.texts(rows)
-    found = _matches(find(split(texts), ready.index), ready.index)
+    found = _matches(find(split(texts), ready.lookup), ready.lookup)
     _tell(rows, texts, found, ready, ledger, drop=inputs.settings.drop)
     whole = sum(match.edits == 0 for match in found.values())
     figures |= {"rows.whole_item": whole, "rows.changed_item": len(found) - whole}
@@ -133,7 +133,7 @@ def _tell(
             "dropped" if drop else "flagged",
             row["id"],
             REASON,
-            detail=_detail(texts[i], match, item, int(ready.index.lengths[match.item])),
+            detail=_detail(texts[i], match, item, int(ready.lookup.lengths[match.item])),
             file=row["file"],
             place=row["place"],
             before=texts[i],
@@ -144,7 +144,7 @@ def _tell(
 def _detail(text: str, match: _Match, item: Item, length: int) -> str:
     """Which item, how much of it, and the words of the row where it stands."""
     there = spans(text)[match.start : match.end]
-    overlap = " ".join(text[there[0][0] : there[-1][1]].split()) if there else item.text
+    overlap = " ".join(text[there[0][0] : there[-1][1]].split()) if there else ""
     edits = f", {match.edits} changed" if match.edits else ""
     others = f"; {match.others} more items" if match.others else ""
     return f"{item.file}:{item.line} ({item.column}), {length} words{edits}: {overlap}{others}"
