@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "compiler"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "compiler"), str(ROOT / "tests"), str(ROOT)]
 
 from bench_data.environment import peers  # noqa: E402 - found by the line above
 from bench_data.goals import verdicts  # noqa: E402

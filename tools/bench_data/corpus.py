@@ -7,28 +7,36 @@ them what its maker knows to be true.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from made import contamination, words
+from made import contamination, duplicates, pii, words
 
+from bench_data.ours import engine
 from ftc.prep import rows
 
 SEED = 20_261_123
 PART = 100_000  # rows a file
 ITEMS = 5_000  # eval items
+BLOCK = 50_000  # rows that duplicates are planted in at a time
+THRESHOLD = 0.8  # Jaccard
+PAIRS = 2_000  # of a template of 200 rows that are looked at, of 19,900
+SCORED = 20_000  # documents whose spans are scored
+STRUCTURED = ["email", "phone", "card", "iban", "ip", "ssn", "id", "secret"]
 MODEL = Path(__file__).resolve().parents[2] / "models" / "SmolLM2-135M-Instruct"
 
 
-def write(texts: Sequence[str], folder: Path, *, form: str = "chunk") -> None:
-    """Texts as rows of one turn; ids count from 0."""
+def write(texts: Sequence[str], folder: Path, *, form: str = "chunk", first: int = 0) -> None:
+    """Texts as rows of one turn; ids count from `first`."""
     role = "chunk" if form == "chunk" else "text"
-    for part, start in enumerate(range(0, len(texts), PART)):
+    for start in range(0, len(texts), PART):
         some = texts[start : start + PART]
-        table = pa.table(columns(some, start, form, role), schema=rows.SCHEMA)
-        pq.write_table(table, folder / f"rows-{part:03}.parquet", compression="lz4")
+        table = pa.table(columns(some, first + start, form, role), schema=rows.SCHEMA)
+        name = f"rows-{first + start:09}.parquet"
+        pq.write_table(table, folder / name, compression="lz4")
 
 
 def columns(texts: Sequence[str], start: int, form: str, role: str) -> dict[str, pa.Array]:
@@ -67,12 +75,57 @@ def plain(count: int, folder: Path) -> None:
     (folder / "tokenizer.json").write_bytes((MODEL / "tokenizer.json").read_bytes())
 
 
+def collected(count: int, folder: Path) -> None:
+    """Plain texts that the runner has read, once for every engine."""
+    _lines(folder / "rows.jsonl", words.texts(count, SEED))
+    engine.collect(folder)
+
+
 def contaminated(count: int, folder: Path) -> None:
     """A tenth of the rows hold an eval item, verbatim or changed in one of four ways."""
     made = contamination.made(count, SEED, eval_items=ITEMS)
     write(made.rows, folder)
     _lines(folder / "eval.jsonl", made.items)
     _truth(folder, {"kinds": made.kinds})
+
+
+def duplicated(count: int, folder: Path) -> None:
+    """A quarter of the rows are copies, equal or changed, 4 % fill templates of 200 rows."""
+    truth: dict[str, list[tuple[int, int, str]]] = {"pairs": []}
+    for part, first in enumerate(range(0, count, BLOCK)):
+        made = duplicates.planted(min(BLOCK, count - first), SEED + part)
+        write(made.texts, folder, first=first)
+        truth["pairs"] += [
+            (first + a, first + b, kind) for a, b, kind in alike(made, np.random.default_rng(part))
+        ]
+    _truth(folder, truth)
+
+
+def alike(made: duplicates.Planted, random: np.random.Generator) -> Iterator[tuple[int, int, str]]:
+    """The planted pairs whose true Jaccard is 0.8 or more, and some of each template's pairs."""
+    for a, b, kind in made.pairs:
+        if duplicates.jaccard(made.texts[a], made.texts[b]) >= THRESHOLD:
+            yield a, b, kind
+    for group in made.groups:
+        grams = [duplicates.grams(made.texts[row]) for row in group]
+        for i, j in random.integers(0, len(group), (PAIRS, 2)).tolist():
+            if i != j and overlap(grams[i], grams[j]) >= THRESHOLD:
+                yield group[i], group[j], "template"
+
+
+def overlap(one: frozenset[str], two: frozenset[str]) -> float:
+    """Jaccard of two sets of n-grams."""
+    return len(one & two) / max(1, len(one | two))
+
+
+def personal(count: int, folder: Path) -> None:
+    """Documents with one to three pieces of personal data and as many near misses each."""
+    truth: list[list[tuple[str, int, int]]] = []
+    for part, first in enumerate(range(0, count, PART)):
+        made = pii.documents(min(PART, count - first), SEED + part, STRUCTURED, words.WORDS)
+        write([document.text for document in made], folder, first=first)
+        truth += [document.truth for document in made[: SCORED - len(truth)]]
+    _truth(folder, {"spans": truth})
 
 
 def _lines(path: Path, texts: Iterable[str]) -> None:

@@ -119,7 +119,7 @@ def too_slow(before: Result | None, rows: int) -> str:
 
 def environment(*, ours: bool) -> dict[str, str]:
     """Variables of a measured process: the peers' find nothing of ftc."""
-    paths = [ROOT / "tools", *((ROOT / "compiler", ROOT / "tests") if ours else ())]
+    paths = [ROOT / "tools", *((ROOT / "compiler", ROOT / "tests", ROOT) if ours else ())]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return kept | QUIET | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
 

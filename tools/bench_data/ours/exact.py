@@ -12,9 +12,21 @@ from bench_data.ours.steps import dropped, prepare, through
 from ftc.prep.deduplicate import STEP
 
 
-def _exact(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
-    outcomes = through(STEP, batches, folder, prepare(deduplicate={"near": False}))
+def _exact(batches: list[pa.Table], folder: Path, *, normalise: bool) -> dict[str, Any]:
+    asked = prepare(deduplicate={"near": False, "normalise": normalise})
+    outcomes = through(STEP, batches, folder, asked)
     return {"dropped": [number for outcome in outcomes for number in dropped(outcome)]}
 
 
-METHODS = (Method("ftc, texts normalised", _exact),)
+def _bytes(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
+    return _exact(batches, folder, normalise=False)
+
+
+def _normalised(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
+    return _exact(batches, folder, normalise=True)
+
+
+METHODS = (
+    Method("ftc, byte for byte", _bytes),
+    Method("ftc, texts normalised", _normalised),
+)

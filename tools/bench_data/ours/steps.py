@@ -22,12 +22,16 @@ def prepare(**settings: Any) -> Prepare:
 
 
 def through(
-    step: Step, batches: Sequence[pa.Table], folder: Path, asked: Prepare
+    step: Step,
+    batches: Sequence[pa.Table],
+    folder: Path,
+    asked: Prepare,
+    kept: Path | None = None,
 ) -> Iterator[Outcome]:
-    """What the step makes of each batch; what it gathers and decides lies in a folder meanwhile."""
+    """What the step makes of each batch; what it gathers and decides lies in `kept`, if given."""
     inputs = Inputs(folder, asked, getattr(asked, step.name), SEED)
     with TemporaryDirectory(prefix="ftc-bench-step-") as scratch:
-        decision = Path(scratch) / "decision"
+        decision = (kept or Path(scratch)) / "decision"
         if step.gather and step.decide:
             decision.mkdir()
             paths = []

@@ -8,37 +8,37 @@ from typing import Any
 from bench_data.method import Method
 
 DATAFOG = {
-    "EMAIL": "EMAIL",
-    "PHONE": "PHONE",
-    "IP_ADDRESS": "IP",
-    "CREDIT_CARD": "CARD",
-    "DE_IBAN": "IBAN",
-    "SSN": "ID",
-    "DE_SOCIAL_SECURITY_NUMBER": "ID",
-    "DE_TAX_ID": "ID",
-    "API_KEY": "SECRET",
-    "BEARER_TOKEN": "SECRET",
-    "JWT": "SECRET",
-    "PRIVATE_KEY": "SECRET",
+    "EMAIL": "email",
+    "PHONE": "phone",
+    "IP_ADDRESS": "ip",
+    "CREDIT_CARD": "card",
+    "DE_IBAN": "iban",
+    "SSN": "ssn",
+    "DE_SOCIAL_SECURITY_NUMBER": "id",
+    "DE_TAX_ID": "id",
+    "API_KEY": "secret",
+    "BEARER_TOKEN": "secret",
+    "JWT": "secret",
+    "PRIVATE_KEY": "secret",
 }
 PRESIDIO = {
-    "EMAIL_ADDRESS": "EMAIL",
-    "PHONE_NUMBER": "PHONE",
-    "IP_ADDRESS": "IP",
-    "CREDIT_CARD": "CARD",
-    "IBAN_CODE": "IBAN",
-    "US_SSN": "ID",
-    "UK_NHS": "ID",
-    "UK_NINO": "ID",
-    "PERSON": "NAME",
+    "EMAIL_ADDRESS": "email",
+    "PHONE_NUMBER": "phone",
+    "IP_ADDRESS": "ip",
+    "CREDIT_CARD": "card",
+    "IBAN_CODE": "iban",
+    "US_SSN": "ssn",
+    "UK_NHS": "id",
+    "UK_NINO": "id",
+    "PERSON": "name",
 }
 SCRUBADUB = {
-    "email": "EMAIL",
-    "phone": "PHONE",
-    "credit_card": "CARD",
-    "social_security_number": "ID",
-    "national_insurance_number": "ID",
-    "credential": "SECRET",
+    "email": "email",
+    "phone": "phone",
+    "credit_card": "card",
+    "social_security_number": "ssn",
+    "national_insurance_number": "id",
+    "credential": "secret",
 }
 
 
@@ -91,7 +91,7 @@ def _spacy_names(texts: list[str], folder: Path, model: Any) -> dict[str, Any]:
     spans = []
     for number, document in enumerate(pipeline.pipe(texts)):
         spans += [
-            (number, one.start_char, one.end_char, "NAME")
+            (number, one.start_char, one.end_char, "name")
             for one in document.ents
             if one.label_ == "PERSON"
         ]

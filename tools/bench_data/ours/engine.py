@@ -1,0 +1,67 @@
+"""One step through our runner, and the same step in a plain loop; the answer is rows that go on.
+
+The plain loop reads the same files, calls the same function and writes the same files; what the
+runner adds is keys, tasks, checks and, with more than one process, Daft or Ray.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench_data.method import Method
+from bench_data.ours.steps import SEED, prepare
+from ftc.prep import runner
+from ftc.prep.pipeline import BY_NAME, STEPS
+from ftc.prep.step import Inputs
+from ftc.prep.store import read_table, write_table
+
+STEP = "clean"
+ENGINES = ("plain", "one", "local", "ray")
+
+
+def job(folder: Path, engine: str) -> runner.Job:
+    """The recipe's other steps left out; what is prepared lies in a folder of the engine's."""
+    others = [step.name for step in STEPS if step.name != STEP]
+    asked = prepare(sources=["rows.jsonl"], skip=others)
+    known: Any = "ray" if engine == "ray" else "local"
+    cores = 1 if engine == "one" else None
+    return runner.Job(asked, folder, folder / engine, SEED, engine=known, cores=cores)
+
+
+def collect(folder: Path) -> None:
+    """Read the rows that the step starts from, for every engine, before any clock starts."""
+    for engine in ENGINES:
+        runner.run(job(folder, engine), last="collect")
+
+
+def _plain(folder: Path, _: Path) -> int:
+    asked = job(folder, "plain")
+    inputs = Inputs(folder, asked.prepare, getattr(asked.prepare, STEP), SEED)
+    count = 0
+    for path in sorted((folder / "plain" / "steps").glob("collect-*/rows/*.parquet")):
+        outcome = BY_NAME[STEP].apply(read_table(path), inputs)
+        write_table(folder / "plain" / "out" / "rows" / path.name, outcome.rows)
+        write_table(folder / "plain" / "out" / "ledger" / path.name, outcome.ledger)
+        count += outcome.rows.num_rows
+    return count
+
+
+def _one(folder: Path, _: Path) -> int:
+    return runner.run(job(folder, "one"))[-1].done.rows
+
+
+def _local(folder: Path, _: Path) -> int:
+    return runner.run(job(folder, "local"))[-1].done.rows
+
+
+def _ray(folder: Path, _: Path) -> int:
+    return runner.run(job(folder, "ray"))[-1].done.rows
+
+
+METHODS = (
+    Method("a plain loop", _plain),
+    Method("ftc embedded, one process", _one),
+    Method("ftc embedded, Daft on all cores", _local),
+    Method("ftc on a local Ray", _ray),
+)

@@ -1,0 +1,36 @@
+"""Our redact step, and what it finds by itself: spans as (row, start, end, kind)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench_data.method import Method
+from bench_data.ours.steps import prepare, through
+from ftc.prep import rows
+from ftc.prep.redact import STEP
+from ftc.prep.redact.search import find_all
+
+
+def _redact(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
+    for outcome in through(STEP, batches, folder, prepare()):
+        del outcome
+    return {}
+
+
+def _find(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
+    spans = []
+    start = 0
+    for batch in batches:
+        for number, found in find_all(rows.contents(batch)).items():
+            spans += [(start + number, one.start, one.end, one.kind) for one in found]
+        start += batch.num_rows
+    return {"spans": spans}
+
+
+METHODS = (
+    Method("ftc, the redact step", _redact),
+    Method("ftc, finding alone", _find, most=20_000),
+)
