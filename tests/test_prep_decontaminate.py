@@ -341,9 +341,7 @@ def test_hub_is_asked(tmp_path, monkeypatch):
     monkeypatch.delenv("https_proxy", raising=False)
     against = ["hub:openai/gsm8k/main#test"]
     assert list(STEP.files(inputs(tmp_path, against=against))) == []
-    with pytest.raises(
-        FtcError, match="^hub:openai/gsm8k: is not in the cache|^hub:openai/gsm8k: .* need"
-    ):
+    with pytest.raises(FtcError, match=r"^hub:openai/gsm8k: "):
         apply(tmp_path, chunks(BEFORE), against=against)
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ftc.prep.decontaminate.index import Index, Ints, grams, slots
-from ftc.prep.decontaminate.words import Words
+from ftc.prep.decontaminate.index import Index, grams, slots
+from ftc.prep.decontaminate.words import Ints, Words
 
 Flags = npt.NDArray[np.bool_]
 
@@ -54,6 +54,8 @@ def _candidates(words: Words, index: Index) -> tuple[Ints, Ints]:
             gram = gram[:_WORDS]
             maybe = np.flatnonzero(anchors.slots.take(slots(gram)))
             first = np.searchsorted(anchors.grams, gram[maybe])
+            known = anchors.grams.take(first, mode="clip") == gram[maybe]
+            maybe, first = maybe[known], first[known]
             count = np.searchsorted(anchors.grams, gram[maybe], "right") - first
             hit = np.repeat(np.arange(len(maybe)), count)
             nth = np.arange(len(hit)) - np.repeat(np.cumsum(count) - count, count)

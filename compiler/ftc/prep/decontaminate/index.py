@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ftc.prep.decontaminate.words import Keys, split
+from ftc.prep.decontaminate.words import Ints, Keys, split
 
 GRAM = 6  # words of an anchor at most
 CHANCE = 1e-2  # finds with edits per row without an item, at most: a judgment. The words of a
@@ -20,8 +20,6 @@ ROW = 150  # words of the row that `CHANCE` is said of
 BITS = 13.0  # what one word tells at most: one in 8,192; a judgment, samples hold rarer ones
 SLOTS = 1 << 22  # of the first look; 4 MB
 _GROW = np.uint64(0x2545F4914F6CDD1D)  # odd multiplier of Marsaglia's xorshift64*
-
-Ints = npt.NDArray[np.int64]
 
 
 class Anchors(NamedTuple):

@@ -143,7 +143,7 @@ def _tell(
 
 def _detail(text: str, match: _Match, item: Item, length: int) -> str:
     """Which item, how much of it, and the words of the row where it stands."""
-    there = spans(text)[match.start : match.end]
+    there = spans(text, match.end)[match.start :]
     overlap = " ".join(text[there[0][0] : there[-1][1]].split()) if there else ""
     edits = f", {match.edits} changed" if match.edits else ""
     others = f"; {match.others} more items" if match.others else ""
