@@ -20,7 +20,7 @@ from ftc.prep.collect import (
     word,
 )
 from ftc.prep.collect.gather import outcomes
-from ftc.prep.collect.opened import Opened, opened
+from ftc.prep.collect.opened import Opened, unpacked
 from ftc.prep.collect.piece import Bad, Count, Unreadable
 from ftc.prep.collect.piece import Found as Item
 from ftc.prep.collect.sources import HUB, KINDS, Found, found
@@ -51,7 +51,7 @@ def _items(source: Found, settings: Collect) -> Iterator[Item]:
             reason = "unknown kind of file" if source.path.exists() else "cannot be read"
             yield Bad("", reason, "".join(source.path.suffixes))
         else:
-            with opened(source.path, source.name) as file:
+            with unpacked(source.path, source.name) as file:
                 yield from _read(file, source.kind, settings)
     except Unreadable as error:
         yield error.bad
@@ -84,8 +84,7 @@ def _read(file: Opened, kind: str, settings: Collect) -> Iterator[Item]:
 
 
 def _text(file: Opened, kind: str, settings: Collect) -> Iterator[Item]:
-    head, _ = encoding.text(file.head)
-    form = transcript.shape(head.split("\n")) if kind == "text" else None
+    form = transcript.shape(encoding.head(file).split("\n")) if kind == "text" else None
     lines = encoding.lines(file)
     if form is not None:
         yield from transcript.read(lines, form, settings)
@@ -97,9 +96,7 @@ def _text(file: Opened, kind: str, settings: Collect) -> Iterator[Item]:
 
 def _holds_json(file: Opened) -> bool:
     """A text whose first line is a whole JSON object is JSON Lines under another name."""
-    return file.head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and tables.is_lines(
-        file
-    )
+    return encoding.head(file).lstrip().startswith("{") and tables.is_lines(file)
 
 
 def _hub(name: str) -> Iterator[tables.Record | Bad]:

@@ -35,8 +35,12 @@ def lines(file: Opened) -> Iterator[Line | Bad]:
         if isinstance(item, Bad):
             yield item
             continue
-        text, recoded = decoded(item[1])
-        yield Line(item[0], text.removeprefix(_BOM) if item[0] == 1 else text, recoded)
+        number, raw = item
+        try:
+            text, recoded = raw.decode().rstrip("\r\n"), 0
+        except UnicodeDecodeError:
+            text, recoded = decoded(raw)
+        yield Line(number, text.removeprefix(_BOM) if number == 1 else text, recoded)
 
 
 def decoded(raw: bytes) -> tuple[str, int]:
@@ -65,6 +69,12 @@ def text(raw: bytes) -> tuple[str, int]:
     except UnicodeDecodeError:
         found = [decoded(line) for line in raw.split(b"\n")]
     return _unified("\n".join(line for line, _ in found)), sum(bad for _, bad in found)
+
+
+def head(file: Opened) -> str:
+    """The first lines of a file, to look at: what is no UTF-8 in them is left out."""
+    wide = wide_encoding(file.head)
+    return _unified(file.head.decode(wide or "utf-8", "ignore").removeprefix(_BOM))
 
 
 def blocks(file: Opened) -> Iterator[tuple[str, int]]:
@@ -108,14 +118,14 @@ def wide_encoding(head: bytes) -> str:
 
 
 def _wide_lines(file: Opened, encoding: str) -> Iterator[Line]:
-    with io.TextIOWrapper(file.stream, encoding, newline="\n") as reader:
-        try:
-            for number, line in enumerate(reader, 1):
-                yield Line(number, line.rstrip("\r\n").removeprefix(_BOM), 0)
-        except UnicodeDecodeError as error:
-            raise Unreadable("broken UTF-16 text", str(error)) from error
-        finally:
-            reader.detach()
+    reader = io.TextIOWrapper(file.stream, encoding, newline="\n")
+    try:
+        for number, line in enumerate(reader, 1):
+            yield Line(number, line.rstrip("\r\n").removeprefix(_BOM), 0)
+    except UnicodeDecodeError as error:
+        raise Unreadable("broken UTF-16 text", str(error)) from error
+    finally:
+        reader.detach()  # the stream is closed by whoever opened it
 
 
 def _strictly(raw: bytes, encoding: str) -> str:

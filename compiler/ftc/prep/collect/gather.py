@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -74,10 +73,15 @@ def _outcome(
     pieces: list[Piece], bad: list[Bad], figures: dict[str, float], name: str, seen: Seen
 ) -> Outcome:
     extras = [_ENCODE(piece.extra) if piece.extra else _EMPTY for piece in pieces]
-    pieces, extras, bad = _writable(pieces, extras, bad)
+    try:
+        contents = _contents(pieces, extras)
+    except UnicodeEncodeError:
+        pieces, extras, bad = _writable(pieces, extras, bad)
+        contents = _contents(pieces, extras)
     ids = _ids(pieces, name, seen)
     ledger = Ledger()
-    for piece, row in zip(pieces, ids, strict=True):
+    recoded = sum(piece.recoded for piece in pieces)
+    for piece, row in zip(pieces, ids, strict=True) if recoded else ():
         if piece.recoded:
             lines = f"{piece.recoded} lines" if piece.recoded > 1 else "1 line"
             ledger.add("changed", row, RECODED, detail=lines, file=name, place=piece.place)
@@ -95,10 +99,10 @@ def _outcome(
         **figures,
         "collect.rows": len(pieces),
         "collect.refused": len(bad),
-        "collect.lines.recoded": sum(piece.recoded for piece in pieces),
+        "collect.lines.recoded": recoded,
     }
     kept = {figure: amount for figure, amount in figures.items() if amount}
-    return Outcome(_table(pieces, ids, extras, name), ledger.table(), kept)
+    return Outcome(_table(pieces, ids, contents, name), ledger.table(), kept)
 
 
 def _ids(pieces: list[Piece], name: str, seen: Seen) -> list[str]:
@@ -118,22 +122,29 @@ def _ids(pieces: list[Piece], name: str, seen: Seen) -> list[str]:
     return ids
 
 
+def _contents(pieces: list[Piece], extras: list[str]) -> dict[str, pa.Array]:
+    """The columns that hold the source's own text; UnicodeEncodeError for what is no text."""
+    roles: list[str] = []
+    contents: list[str] = []
+    offsets = [0]
+    for piece in pieces:
+        roles += piece.turns[::2]
+        contents += piece.turns[1::2]
+        offsets.append(len(roles))
+    turns = pa.StructArray.from_arrays(
+        [pa.array(roles, pa.string()), pa.array(contents, pa.string())], fields=list(TURN)
+    )
+    return {
+        "turns": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns),
+        "title": pa.array([piece.title for piece in pieces], pa.string()),
+        "extra": pa.array(extras, pa.string()),
+    }
+
+
 def _writable(
     pieces: list[Piece], extras: list[str], bad: list[Bad]
 ) -> tuple[list[Piece], list[str], list[Bad]]:
     """What can be written as UTF-8; a row with half of a surrogate pair in it is refused."""
-    try:
-        for piece, extra in zip(pieces, extras, strict=True):
-            if not extra.isascii():
-                extra.encode()
-            for text in piece.turns:
-                if not text.isascii():
-                    text.encode()
-            piece.title.encode()
-    except UnicodeEncodeError:
-        pass
-    else:
-        return pieces, extras, bad
     good = [_is_text("".join((*p.turns, p.title, e))) for p, e in zip(pieces, extras, strict=True)]
     halves = [
         Bad(piece.place, HALF, "\\ud800 to \\udfff", "\n".join(piece.turns))
@@ -156,32 +167,21 @@ def _clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _table(pieces: list[Piece], ids: list[str], extras: list[str], name: str) -> pa.Table:
+def _table(
+    pieces: list[Piece], ids: list[str], contents: dict[str, pa.Array], name: str
+) -> pa.Table:
     count = len(pieces)
-    roles: list[str] = []
-    contents: list[str] = []
-    offsets = [0]
-    for piece in pieces:
-        roles += piece.turns[::2]
-        contents += piece.turns[1::2]
-        offsets.append(len(roles))
-    turns = pa.StructArray.from_arrays(
-        [pa.array(roles, pa.string()), pa.array(contents, pa.string())], fields=list(TURN)
-    )
-    none = pa.ListArray.from_arrays(
-        pa.array([0] * (count + 1), pa.int32()), pa.array([], pa.string())
-    )
+    zeros = pa.array(np.zeros(count + 1, np.int32))
+    none = pa.ListArray.from_arrays(zeros, pa.array([], pa.string()))
     columns = {
         "id": ids,
         "parents": none,
-        "file": list(repeat(name, count)),
+        "file": pa.repeat(name, count),
         "place": [piece.place for piece in pieces],
         "form": [piece.form for piece in pieces],
         "medium": [piece.medium for piece in pieces],
-        "title": [piece.title for piece in pieces],
-        "turns": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns),
-        "extra": extras,
-        "notes": list(repeat(_EMPTY, count)),
+        "notes": pa.repeat(_EMPTY, count),
         "flags": none,
+        **contents,
     }
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table([columns[field] for field in SCHEMA.names], schema=SCHEMA)

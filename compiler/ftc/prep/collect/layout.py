@@ -11,6 +11,7 @@ from ftc.data.formats import BY_NAME, FORMATS, ROLES, Format
 from ftc.data.table import BadRow
 from ftc.prep.collect.piece import Bad, Found, Piece, Unreadable
 from ftc.prep.collect.prose import Block, cut
+from ftc.prep.collect.quick import QUICK
 from ftc.prep.rows import Form
 from ftc.preparation.collect import Collect
 
@@ -59,6 +60,9 @@ _REASONS = (  # of ftc.data: those that are a fault of their own and not of a ro
 )
 
 
+_NONE: Record = {}
+
+
 class Layout(NamedTuple):
     """How rows become pieces. `names` renames columns first, from the first to the second."""
 
@@ -99,11 +103,15 @@ def converter(layout: Layout, settings: Collect) -> Converter:
     """The function that makes pieces of a row."""
     names = dict(layout.names)
     form = layout.format
+    quick = None if names or form is None else QUICK.get(form.name)
 
     def convert(place: str, row: Record, recoded: int) -> Iterator[Found]:
         record = {names.get(name, name): value for name, value in row.items()} if names else row
         if form is None:
             yield from _chunks(place, record, layout.text, settings, recoded)
+            return
+        if quick is not None and (turns := quick(record)) is not None:
+            yield Piece(place, turns, "", "table", _NONE, _FORMS[form.name], recoded)
             return
         try:
             example = form.convert(record)

@@ -41,14 +41,14 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[Opened]:
+def unpacked(path: Path, name: str) -> Iterator[Opened]:
     """The file, unpacked; Unreadable when it is missing, empty, or a .gz that breaks off."""
     try:
         with path.open("rb") as stream:
             if stream.read(2) == GZIP:
                 stream.seek(0)
-                with gzip.open(stream) as unpacked:
-                    yield _opened(cast(BinaryIO, unpacked), name, True)
+                with gzip.open(stream) as inner:
+                    yield _opened(cast(BinaryIO, inner), name, True)
             else:
                 stream.seek(0)
                 yield _opened(stream, name, False)

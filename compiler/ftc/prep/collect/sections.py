@@ -14,7 +14,7 @@ BETWEEN = " > "
 
 
 class Heading(NamedTuple):
-    """A heading; `level` counts from 1."""
+    """A heading; `level` counts from 1; 0 is the title of the whole."""
 
     level: int
     text: str

@@ -36,22 +36,46 @@ class Record(NamedTuple):
 
 def pieces(records: Iterator[Record | Bad], settings: Collect) -> Iterator[Found]:
     """Rows and chunks of a table; Unreadable when its columns say nothing to ftc."""
-    first: list[Record] = []
+    records = _told(records)
+    looked: list[Record | Bad] = []
+    rows: list[dict[str, Any]] = []
+    faults = False
     for item in records:
-        if isinstance(item, Bad):
-            yield item
-            continue
-        first.append(item)
-        if len(first) == LOOKED_AT:
+        looked.append(item)
+        if isinstance(item, Record):
+            rows.append(item.row)
+        if len(rows) == LOOKED_AT or (rows and len(looked) >= 10 * LOOKED_AT):
             break
-    if not first:
+        if len(looked) >= 10 * LOOKED_AT:
+            yield from _faults(looked)
+            looked, faults = [], True
+    if not rows and (looked or faults):
+        yield from _faults(looked)
+        return
+    if not rows:
         raise Unreadable("no rows in the table")
-    convert = converter(choose([record.row for record in first], settings), settings)
-    for item in chain(first, records):
+    try:
+        convert = converter(choose(rows, settings), settings)
+    except Unreadable:
+        yield from _faults(looked)
+        raise
+    for item in chain(looked, records):
         if isinstance(item, Bad):
             yield item
         else:
             yield from convert(item.place, item.row, item.recoded)
+
+
+def _faults(items: list[Record | Bad]) -> Iterator[Bad]:
+    return (item for item in items if isinstance(item, Bad))
+
+
+def _told(records: Iterator[Record | Bad]) -> Iterator[Record | Bad]:
+    """The same; where the rest cannot be read, what stands before is not lost."""
+    try:
+        yield from records
+    except Unreadable as error:
+        yield error.bad
 
 
 def delimited(file: Opened) -> Iterator[Record | Bad]:
@@ -109,8 +133,7 @@ def _header(fields: list[str]) -> list[str]:
 
 def json_values(file: Opened) -> Iterator[Record | Bad]:
     """Rows of JSON Lines, of an array, or of an object that holds one list of rows."""
-    head = file.head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head.startswith(b"["):
+    if encoding.head(file).lstrip().startswith("["):
         yield from _array(Values(encoding.blocks(file)))
     elif is_lines(file):
         yield from _lines(file)
@@ -120,23 +143,30 @@ def json_values(file: Opened) -> Iterator[Record | Bad]:
 
 def is_lines(file: Opened) -> bool:
     """Whether a file is JSON Lines: its first line is a whole object and no wrapper of rows."""
-    first, _, rest = file.head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
+    first, _, rest = encoding.head(file).lstrip().partition("\n")
     try:
-        value = json.loads(first.decode("utf-8", "replace"))
+        value = json.loads(first)
     except (ValueError, RecursionError):
-        return file.suffix in _LINES and first.strip() != b"{"
+        return file.suffix in _LINES and first.strip() != "{"
     if not isinstance(value, dict):
         return False
-    return bool(rest.strip()) or file.suffix in _LINES or not _row_lists(value)
+    return bool(rest.strip()) or not _row_lists(value)
 
 
 def _lines(file: Opened) -> Iterator[Record | Bad]:
+    """The straight way for lines that hold one object, as nearly all do."""
     for line in encoding.lines(file):
         if isinstance(line, Bad):
             yield line
             continue
-        text = line.text.strip()
-        if text:
+        number, text, recoded = line
+        try:
+            value, end = SCAN(text, 0)
+        except (ValueError, StopIteration, RecursionError):
+            value, end = None, -1
+        if end == len(text) and value.__class__ is dict:
+            yield Record(f"line {number}", value, recoded)
+        elif text := text.strip():
             yield _line(line, text)
 
 

@@ -34,7 +34,7 @@ class Turn(NamedTuple):
 
 
 def pieces(turns: Iterable[Turn], settings: Collect) -> Iterator[Piece]:
-    """Chunks of `Name: text` lines; the place is that of the first line that is new in it."""
+    """Chunks of `Name: text` lines; the place is the first time that is new, else line."""
     overlap = min(settings.overlap, settings.max_words // 2)
     held: list[tuple[Turn, int]] = []
     new = size = 0  # `new`: how many turns at the start of `held` the last chunk had too
@@ -54,7 +54,8 @@ def pieces(turns: Iterable[Turn], settings: Collect) -> Iterator[Piece]:
 def _piece(held: list[tuple[Turn, int]], new: int) -> Piece:
     text = "\n".join(turn.text() for turn, _ in held)
     recoded = sum(part.recoded for turn, _ in held[new:] for part in turn.parts)
-    place = held[new][0].parts[0].place
+    places = [part.place for turn, _ in held[new:] for part in turn.parts]
+    place = next((place for place in places if ":" in place), places[0])  # a time, if there is one
     return Piece(place, ("chunk", text), medium="transcript", recoded=recoded)
 
 

@@ -63,7 +63,8 @@ class Values:
         while True:
             try:
                 found, end = SCAN(self._text, self._at)
-                if end < len(self._text) or isinstance(found, str | list | dict) or self._ended:
+                whole = end < len(self._text) - _CUT_OFF or isinstance(found, str | list | dict)
+                if whole or self._ended:
                     self._at = end
                     return found
             except StopIteration as error:
@@ -76,7 +77,7 @@ class Values:
             except ValueError as error:  # a number of more than 4,300 digits
                 raise Unreadable("broken JSON", str(error)) from error
             else:
-                self._more(1)  # a number at the very end may go on
+                self._more(1)  # a number near the end may go on
 
     def _need(self, fault: str, place: int) -> None:
         if place < len(self._text) - _CUT_OFF or not self._more(len(self._text) - self._at):

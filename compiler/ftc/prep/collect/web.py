@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import html
+import logging
 import re
 from collections.abc import Iterator
 
@@ -16,6 +18,8 @@ from ftc.preparation.collect import Collect
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _HEAD = 4096
+_TAG = re.compile(r"<[^<>]*>")
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # faults are told by the ledger
 
 
 def read(file: Opened, settings: Collect) -> Iterator[Found]:
@@ -36,11 +40,13 @@ def main_text(page: str) -> tuple[str, str, bool]:
     import trafilatura  # noqa: PLC0415 - heavy, and few sources hold web pages
 
     tree = trafilatura.load_html(page)
-    if tree is None:
-        return "", "", False
+    if tree is None:  # no page at all, in spite of its name
+        return "", html.unescape(_TAG.sub(" ", page)).strip(), True
     title = " ".join((tree.findtext(".//title") or "").split())
+    for node in tree.xpath("//b | //strong | //i | //em | //u"):
+        node.drop_tag()  # else their signs stand in the Markdown
     found = trafilatura.extract(
-        page, output_format="markdown", include_comments=False, include_formatting=True
+        tree, output_format="markdown", include_comments=False, include_formatting=True
     )
     if found and found.strip():
         return title, found, False

@@ -71,7 +71,7 @@ def _items(document: Any) -> Iterator[Heading | Block]:
             continue
         text = item.text.strip()
         level = _level(item)
-        if text and level:
+        if text and level is not None:
             yield Heading(level, " ".join(text.split()), place)
         elif text:
             yield Block(place, text)
@@ -86,13 +86,13 @@ def _row(row: Any) -> str:
     return _CELLS.join(" ".join(cell.text.split()) for cell in cells)
 
 
-def _level(paragraph: Any) -> int:
-    """1 for a title, n for a heading of that level, 0 for text; styles may derive from these."""
+def _level(paragraph: Any) -> int | None:
+    """0 for a title, n for a heading of that level, None for text; styles derive from these."""
     style = paragraph.style
     while style is not None:
         if style.name == "Title":
-            return 1
+            return 0
         if match := _HEADING.match(style.name or ""):
             return int(match[1])
         style = style.base_style
-    return 0
+    return None
