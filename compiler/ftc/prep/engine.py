@@ -16,6 +16,7 @@ from ftc.errors import FtcError
 
 Engine = Literal["local", "ray"]
 Work = Callable[[str], str]
+WORTH = 4  # tasks for which a process is worth its start: a second or two (measured)
 QUIET = {  # both libraries report their use to their makers unless they are told not to
     "DAFT_ANALYTICS_ENABLED": "0",
     "DO_NOT_TRACK": "true",
@@ -30,9 +31,10 @@ def run(
 ) -> Iterator[str]:
     """What `work` gives for each task, as they come in, in no fixed order.
 
-    `cores` are the processes on this machine, by default as many as it may use.
+    `cores` are the processes on this machine; by default as many as it may use, and as are worth
+    starting.
     """
-    wanted = min(len(tasks), cores or available())
+    wanted = min(len(tasks), cores or min(available(), len(tasks) // WORTH))
     if engine == "local" and wanted < 2:
         yield from map(work, tasks)
         return

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from ftc.prep.annotate.step import STEP as ANNOTATE
+from ftc.prep.clean.step import STEP as CLEAN
+from ftc.prep.decontaminate import STEP as DECONTAMINATE
+from ftc.prep.diversity.step import STEP as DIVERSITY
+from ftc.prep.quality.step import STEP as QUALITY
 from ftc.prep.step import Step
 
 COLLECT = "collect"
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (
+    CLEAN,
+    DECONTAMINATE,
+    ANNOTATE,
+    DIVERSITY,
+    QUALITY,
+)
 BY_NAME = {step.name: step for step in STEPS}

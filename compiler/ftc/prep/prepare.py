@@ -1,4 +1,4 @@
-"""`ftc prepare` as a whole: the steps, then the files of rows, then the note that they are there."""
+"""`ftc prepare` as a whole: the steps, the files of rows, and the word that they are there."""
 
 from __future__ import annotations
 
@@ -91,12 +91,13 @@ def _there(root: Path, state: result.State) -> bool:
 def _read(job: Job) -> Iterator[result.Read]:
     """Every file that the steps read, as it is now."""
     paths = [found.path for found in collect.found(job.inputs(COLLECT)) if found.path.is_file()]
-    for name in runner.names(job.prepare)[1:]:
-        files = BY_NAME[name].files
-        paths += files(job.inputs(name)) if files else []
+    for step in runner.names(job.prepare)[1:]:
+        files = BY_NAME[step].files
+        paths += files(job.inputs(step)) if files else []
     for path in dict.fromkeys(paths):
         at = path.stat()
-        name = path.relative_to(job.folder) if path.is_relative_to(job.folder) else path
+        near = path.is_relative_to(job.folder)
+        name = path.relative_to(job.folder) if near else path
         yield result.Read(name.as_posix(), at.st_size, at.st_mtime_ns, result.content_hash(path))
 
 

@@ -201,18 +201,17 @@ def _check_strict(folder: Folder, number: int) -> None:
             )
 
 
-def _finished(
-    folder: Folder, before: str, make: Callable[[], dict[str, float]]
-) -> Ran:
+def _finished(folder: Folder, before: str, make: Callable[[], dict[str, float]]) -> Ran:
     """The step as it was left, or made now; folders of earlier keys go when it is there."""
     done = folder.done()
     fresh = done is None
     if done is None:
-        figures = Counter(make())
+        figures: Counter[str] = Counter()
+        figures.update(make())
         batches = _batches(folder)
         for batch in batches:
             figures.update(batch.figures)
-        told = dict(sorted(figures.items()))
+        told: dict[str, float] = dict(sorted(figures.items()))
         done = Done(folder.step, folder.key, before, tuple(batches), told)
         folder.finish(done)
         for other in folder.others():

@@ -84,6 +84,7 @@ def statistics(
     data = _data(rows)
     facts = Facts(found, data, hardware.gather(recipe.hardware), ())
     plan = _plan(recipe, folder, facts)
+    prepare = recipe.preparation
     figures = {name: value for step in state.steps for name, value in step.figures.items()}
     return Statistics(
         rows.by,
@@ -92,7 +93,7 @@ def statistics(
         plan.max_length if plan else recipe.training.max_length,
         tuple(_choices(rows, facts, plan)),
         dict(_composition(figures)),
-        tuple(str(gap) for gap in gaps(figures, recipe)),
+        tuple(str(gap) for gap in gaps(figures, prepare.diversity if prepare else None)),
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftc.survey.statistics import Statistics
 from ftc.survey.steps import State, Survey
 from ftc.survey.story import Event, Story
 from ftc.views import table
+
+if TYPE_CHECKING:
+    from ftc.survey.statistics import Statistics
 
 REASONS = 6  # of a step that are shown one by one
 WIDTH = 96
@@ -23,7 +25,7 @@ def as_dict(found: Survey) -> dict[str, Any]:
 
 def steps(found: Survey, fresh: Collection[str] = ()) -> str:
     """A line a step, its reasons below it, then the files. `fresh` ran just now."""
-    rows = [("step", "rows in", "rows out", "changed", "")]
+    rows: list[tuple[str, ...]] = [("step", "rows in", "rows out", "changed", "")]
     for step in found.steps:
         state = "ran" if step.step in fresh else "" if step.current else "out of date"
         rows.append((step.step, f"{step.read:,}", f"{step.rows:,}", f"{step.changed:,}", state))
@@ -102,7 +104,7 @@ def _value(value: Any) -> str:
 def statistics(found: Statistics) -> str:
     """Tokens, lengths with what they cost, composition, gaps."""
     lines = ["", f"tokens ({found.tokens_by})"]
-    rows = [("", "p50", "p95", "p99", "longest", "in all")]
+    rows: list[tuple[str, ...]] = [("", "p50", "p95", "p99", "longest", "in all")]
     for part, it in found.lengths.items():
         figures = (it["p50"], it["p95"], it["p99"], it["max"], it["sum"])
         rows.append((part, *(f"{figure:,.0f}" for figure in figures)))
@@ -110,7 +112,7 @@ def statistics(found: Statistics) -> str:
     lines += ["", "rows by tokens", *_histogram(found.histogram, found.max_length)]
     if found.choices:
         lines += ["", "max_length"]
-        rows = [("", "rows that fit", "needs", "")]
+        rows = [("", "rows that fit", "needs", "why")]
         rows += [
             (f"{it.max_length:,}", f"{it.fits:.1%}", it.memory, it.why) for it in found.choices
         ]
