@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from made import contamination, duplicates, pii, words
+from made import contamination, duplicates, mojibake, pii, words
 
 from bench_data.ours import engine
 from ftc.prep import rows
@@ -126,6 +126,38 @@ def personal(count: int, folder: Path) -> None:
         write([document.text for document in made], folder, first=first)
         truth += [document.truth for document in made[: SCORED - len(truth)]]
     _truth(folder, {"spans": truth})
+
+
+def garbled(count: int, folder: Path) -> None:
+    """Of ten rows one is damaged, one of another language or with signs, eight plain English."""
+    texts = words.texts(count, SEED)
+    broken = mojibake.damaged(len(texts[::10]), SEED)
+    texts[::10] = [one.text for one in broken]
+    texts[1::10] = [text for _, text in mojibake.clean(len(texts[1::10]), SEED + 1)]
+    write(texts, folder)
+    _truth(folder, {"damaged": {i * 10: (one.kind, one.clean) for i, one in enumerate(broken)}})
+
+
+def mixed(count: int, folder: Path) -> None:
+    """A quarter with duplicates, one with eval items, one with personal data, one with mojibake."""
+    part = count // 4
+    found = contamination.made(part, SEED, eval_items=ITEMS)
+    broken = mojibake.damaged(part // 10, SEED)
+    plain = words.texts(count - 3 * part - len(broken), SEED + 1)
+    sources = [
+        [
+            text
+            for first in range(0, part, BLOCK)
+            for text in duplicates.planted(min(BLOCK, part - first), SEED + first).texts
+        ],
+        found.rows,
+        [one.text for one in pii.documents(part, SEED, STRUCTURED, words.WORDS)],
+        [one.text for one in broken] + plain,
+    ]
+    texts = [text for source in sources for text in source]
+    order = np.random.default_rng(SEED).permutation(len(texts))
+    _lines(folder / "rows.jsonl", (texts[place] for place in order.tolist()))
+    _lines(folder / "eval.jsonl", found.items)
 
 
 def _lines(path: Path, texts: Iterable[str]) -> None:

@@ -147,3 +147,21 @@ def _alike(one: str, two: str) -> bool:
 def loaded(folder: Path, rows: int) -> list[str]:
     """The texts of a corpus."""
     return child.texts(folder, rows)
+
+
+def mojibake(answer: dict[str, Any], folder: Path, rows: int) -> dict[str, float]:
+    """Damaged rows that read as before, by kind and in all; sound rows that were changed."""
+    if "changed" not in answer:
+        return {}
+    there, found = Counter[str](), Counter[str]()
+    damaged = {row: known for row, known in truth(folder)["damaged"].items() if int(row) < rows}
+    for row, (kind, clean) in damaged.items():
+        there[kind] += 1
+        found[kind] += answer["changed"].get(row) == clean
+    kinds = {kind: share(found[kind], there[kind]) for kind in there}
+    touched = sum(row not in damaged for row in answer["changed"])
+    return {
+        "repaired": share(found.total(), there.total()),
+        **kinds,
+        "sound changed": touched / max(1, rows - len(damaged)),
+    }

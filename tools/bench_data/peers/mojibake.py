@@ -1,7 +1,8 @@
-"""Broken encodings repaired; the answer is the texts."""
+"""Broken encodings repaired; the answer is the rows that were changed, and how they read now."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,21 @@ SIGNS = "‘’“”–—…•€™äöüÄÖÜßéèêëáàâçñíóúø�
 
 
 def _ftfy(texts: list[str], folder: Path, ftfy: Any) -> dict[str, Any]:
-    return {"texts": [ftfy.fix_encoding(text) for text in texts]}
+    return _changed(texts, ftfy.fix_encoding)
 
 
 def _ftfy_whole(texts: list[str], folder: Path, ftfy: Any) -> dict[str, Any]:
-    return {"texts": [ftfy.fix_text(text) for text in texts]}
+    return _changed(texts, ftfy.fix_text)
 
 
 def _table(texts: list[str], folder: Path) -> dict[str, Any]:
     pairs = [(sign.encode().decode("cp1252", "replace"), sign) for sign in SIGNS]
-    return {"texts": [_replaced(text, pairs) for text in texts]}
+    return _changed(texts, lambda text: _replaced(text, pairs))
+
+
+def _changed(texts: list[str], repaired: Callable[[str], str]) -> dict[str, Any]:
+    pairs = ((number, text, repaired(text)) for number, text in enumerate(texts))
+    return {"changed": {number: after for number, before, after in pairs if after != before}}
 
 
 def _replaced(text: str, pairs: list[tuple[str, str]]) -> str:
