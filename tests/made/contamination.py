@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ _JOINTS = (", ", " - ", "; ", " — ", " “", "” ", " (", ") ", " / ", "... "
 
 
 class Made(NamedTuple):
-    """`kinds[i]` is how `items[which[i]]` was put into `rows[i]`; "" and -1: a clean row."""
+    """`kinds[i]` is how `items[which[i]]` was put into `rows[i]`; "" and -1: a clean row, in which
+    no item stands whole."""
 
     items: list[str]
     rows: list[str]
@@ -36,8 +38,11 @@ def items(count: int, seed: int) -> list[str]:
 def made(rows: int, seed: int, *, eval_items: int = 5000, share: float = 0.1) -> Made:
     """`rows` rows of about 150 words; `share` of them hold an item, each kind equally often."""
     random = np.random.default_rng([seed, 2])
-    found = items(eval_items, seed + 1)
     texts = words.texts(rows, seed + 2)
+    drawn = items(eval_items + eval_items // 4, seed + 1)
+    chance = _standing(drawn, texts)
+    found = [item for item in drawn if item not in chance][:eval_items]
+    assert len(found) == eval_items
     spare = [word for text in words.texts(100, seed + 3) for word in text.split(" ")]
     places = np.sort(random.choice(rows, int(rows * share), replace=False)).tolist()
     kinds, which = [""] * rows, [-1] * rows
@@ -58,6 +63,26 @@ def change(item: str, kind: str, spare: list[str], random: np.random.Generator) 
     if kind.startswith("edits"):
         return _edited(item, int(kind.split()[1]) / 100, spare, random)
     return item
+
+
+def _standing(drawn: list[str], texts: list[str]) -> set[str]:
+    """Items that stand in a text by chance: short ones do, for all are made by one chain."""
+    starts: dict[tuple[str, ...], list[tuple[list[str], str]]] = {}
+    for item in drawn:
+        found = _plain(item)
+        starts.setdefault(tuple(found[:4]), []).append((found, item))
+    standing = set()
+    for text in texts:
+        there = _plain(text)
+        for i, four in enumerate(zip(there, there[1:], there[2:], there[3:], strict=False)):
+            for found, item in starts.get(four, ()):
+                if there[i : i + len(found)] == found:
+                    standing.add(item)
+    return standing
+
+
+def _plain(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower().replace("'", ""))
 
 
 def _inside(text: str, item: str, random: np.random.Generator) -> str:
