@@ -1,0 +1,24 @@
+"""Lists of `boilerplate.toml` as patterns."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from ftc.prep.clean import lists
+
+
+def parts(medium: str, kind: str) -> str:
+    """All patterns of a list as alternatives."""
+    return "|".join(f"(?:{part})" for part in lists.read("boilerplate")[medium][kind])
+
+
+@cache
+def line(medium: str, kind: str) -> re.Pattern[str]:
+    """Whole lines, with the break that ends them."""
+    return re.compile(rf"^[ \t]*(?:{parts(medium, kind)})[ \t]*(?:\n|\Z)", re.I | re.M)
+
+
+def gate(*lists_: tuple[str, str]) -> str:
+    """An RE2 pattern that matches where any of the lists might."""
+    return "(?im)" + "|".join(parts(medium, kind) for medium, kind in lists_)
