@@ -1,0 +1,147 @@
+"""What is kept of each batch until all rows were seen: a file with a line of numbers per row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ftc.prep.deduplicate import meaning
+from ftc.prep.deduplicate.arrays import Hashes, Numbers
+from ftc.prep.deduplicate.bert import Array
+from ftc.prep.deduplicate.shingles import PICTURE, Shingles, pictures, shingles
+from ftc.prep.deduplicate.texts import Texts, joined, plain, raw
+from ftc.prep.deduplicate.words import chunks, sequences, words
+from ftc.prep.deduplicate.worth import points
+from ftc.prep.step import Inputs
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("file", pa.string()),
+        ("place", pa.string()),
+        ("points", pa.int64()),
+        ("size", pa.int64()),  # bytes of text
+        ("equal", pa.uint64()),  # the same for exact duplicates
+        ("same", pa.uint64()),  # the same for the same words, punctuation and all
+        ("grams", pa.int64()),  # how many different n-grams
+        ("picture", pa.list_(pa.uint64(), PICTURE)),
+        ("shingles", pa.list_(pa.uint64())),
+        ("meaning", pa.list_(pa.float32())),
+    ]
+)
+
+
+def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
+    """Write what deduplication needs of a batch; texts are not kept."""
+    texts = joined(rows)
+    written = raw(texts)
+    equal, same, sets = _hashed(texts, written, inputs)
+    columns = [
+        *(rows[name].combine_chunks() for name in ("id", "file", "place")),
+        pa.array(points(written)),
+        pa.array(np.diff(written.offsets)),
+        pa.array(equal),
+        pa.array(same),
+        pa.array(np.diff(sets.offsets)),
+        pa.FixedSizeListArray.from_arrays(pa.array(pictures(sets).reshape(-1)), PICTURE),
+        pa.ListArray.from_arrays(pa.array(sets.offsets.astype(np.int32)), pa.array(sets.values)),
+        meaning.embedded(texts, inputs),
+    ]
+    with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        writer.write_table(pa.table(columns, schema=SCHEMA))
+
+
+def column(path: Path, *names: str) -> pa.Table:
+    """These columns of a gathered file, mapped into memory, not read."""
+    fields = [SCHEMA.get_field_index(name) for name in names]
+    options = pa.ipc.IpcReadOptions(included_fields=sorted(fields))
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_file(source, options=options).read_all()
+    return table.combine_chunks()
+
+
+def sets(path: Path) -> Shingles:
+    """The n-gram sets of a gathered file, mapped into memory."""
+    lists = column(path, "shingles")["shingles"]
+    if not lists.num_chunks:
+        return Shingles(np.zeros(0, np.uint64), np.zeros(1, np.int64))
+    array = lists.chunk(0)
+    offsets = array.offsets.to_numpy().astype(np.int64)
+    return Shingles(array.values.to_numpy(), offsets)
+
+
+def numbers(paths: Sequence[Path], name: str) -> Numbers:
+    """A column of numbers of all files, one after the other."""
+    parts = [column(path, name)[name].to_numpy() for path in paths]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def all_pictures(paths: Sequence[Path]) -> Hashes:
+    """The pictures of all rows of all files, (rows, PICTURE)."""
+    parts = [np.zeros((0, PICTURE), np.uint64)]
+    for path in paths:
+        for chunk in column(path, "picture")["picture"].chunks:
+            parts.append(chunk.flatten().to_numpy().reshape(-1, PICTURE))
+    return np.concatenate(parts)
+
+
+def embeddings(paths: Sequence[Path], starts: Numbers, rows: Numbers) -> Array:
+    """The embeddings of these rows, in their order."""
+    parts, places = [np.zeros((0, 0), np.float32)], [rows[:0]]
+    for path, first, end in zip(paths, starts[:-1], starts[1:], strict=True):
+        mine = np.flatnonzero((rows >= first) & (rows < end))
+        if mine.size:
+            lists = column(path, "meaning")["meaning"].combine_chunks()
+            found = lists.flatten().to_numpy().reshape(len(lists), -1)
+            parts.append(found[rows[mine] - first])
+            places.append(mine)
+    if len(parts) == 1:
+        return parts[0]
+    result = np.empty((len(rows), parts[1].shape[1]), np.float32)
+    result[np.concatenate(places)] = np.concatenate(parts[1:])
+    return result
+
+
+def _hashed(texts: pa.Array, written: Texts, inputs: Inputs) -> tuple[Hashes, Hashes, Shingles]:
+    """What exact duplicates have in common, the words, and the n-gram sets, of each row."""
+    settings = inputs.settings
+    bytewise = settings.exact and not settings.normalise
+    if bytewise and not settings.near:
+        equal = _digests(written)
+        return equal, equal, Shingles(equal[:0], np.zeros(len(texts) + 1, np.int64))
+    same, bare, sets = _worded(plain(texts), settings.ngram if settings.near else 0)
+    if bytewise:
+        return _digests(written), same, sets
+    if settings.punctuation or not settings.exact:
+        return same, same, sets
+    return np.where(bare != 0, bare, same), same, sets  # nothing but punctuation: as it stands
+
+
+def _worded(folded: Texts, ngram: int) -> tuple[Hashes, Hashes, Shingles]:
+    """Of each row: its words, those without punctuation, its n-gram set (none if `ngram` is 0)."""
+    count = len(folded.offsets) - 1
+    same, bare = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
+    lengths = np.zeros(count, np.int64)
+    values = [np.zeros(0, np.uint64)]
+    for start, end in chunks(folded):
+        found = words(folded, start, end)
+        same[start:end] = sequences(found.whole, found.offsets)
+        bare[start:end] = sequences(found.bare, found.offsets)
+        if ngram:
+            part = shingles(found.whole, found.offsets, ngram)
+            lengths[start:end] = np.diff(part.offsets)
+            values.append(part.values)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return same, bare, Shingles(np.concatenate(values), offsets)
+
+
+def _digests(texts: Texts) -> Hashes:
+    view = pa.py_buffer(np.ascontiguousarray(texts.data)).to_pybytes()
+    edges = texts.offsets.tolist()
+    parts = [blake2b(view[start:end], digest_size=8).digest() for start, end in pairwise(edges)]
+    return np.frombuffer(b"".join(parts), "<u8").astype(np.uint64)
