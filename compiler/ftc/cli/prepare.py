@@ -41,7 +41,6 @@ def prepare(recipe: Path, only: str | None, engine: Any, cores: int | None, form
 
     said, folder = _read(recipe)
     with Steps("preparing") as steps:
-        _library()
         from ftc.prep.prepare import prepare as run
 
         found = run(said, folder, last=only, engine=engine, cores=cores, progress=steps.show)
@@ -91,13 +90,13 @@ def show(
 
     Example: ftc data recipe.toml --samples 3 --plot data.svg
     """
-    _library()
     from ftc.bars import Steps
+
+    said, folder = _read(recipe)
     from ftc.survey import text
     from ftc.survey.statistics import statistics
     from ftc.survey.steps import survey
 
-    said, folder = _read(recipe)
     if plot is not None:
         from ftc.estimate import drawing
 
@@ -128,14 +127,69 @@ def why(row: str, recipe: Path, form: str) -> None:
 
     Example: ftc data why 3f2a9c recipe.toml
     """
-    _library()
+    said, folder = _read(recipe)
     from ftc.prep.result import root
     from ftc.survey import text
     from ftc.survey.story import story
 
-    said, folder = _read(recipe)
     found = story(root(said, folder), row)
     show_json(found.as_dict()) if form == "json" else click.echo(text.story(found))
+
+
+@data.command()
+@RECIPE
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@FORMAT
+def clusters(recipe: Path, limit: int, form: str) -> None:
+    """List groups of duplicates, the largest first, with the row that was kept of each.
+
+    Example: ftc data clusters recipe.toml --limit 50
+    """
+    said, folder = _read(recipe)
+    from ftc.survey import text
+    from ftc.survey.selection import clusters as found
+
+    groups = found(said, folder, limit)
+    show_json(groups) if form == "json" else click.echo(text.clusters(groups))
+
+
+@data.command()
+@RECIPE
+@click.option("--out", type=FILE, required=True, help="Sheet to write: .jsonl or .csv.")
+@click.option("--argilla", is_flag=True, help="Write a folder for rg.Dataset.from_disk instead.")
+def annotate(recipe: Path, out: Path, argilla: bool) -> None:
+    """Write the chunks that are to become rows, for people to annotate.
+
+    \b
+    Example: ftc data annotate recipe.toml --out sheet.jsonl
+             and, filled, in the recipe: [prepare.annotate] with file = "sheet.jsonl"
+    """
+    said, folder = _read(recipe)
+    from ftc.survey.selection import sheet
+
+    count = sheet(said, folder, out, argilla)
+    key = "argilla" if argilla else "file"
+    click.echo(f"wrote {count:,} chunks to {out}")
+    click.echo(f"next: fill it, and name it in prepare.annotate.{key}")
+
+
+@data.command()
+@RECIPE
+@click.option("--out", type=FILE, required=True, help="File to write: .jsonl or .csv.")
+@click.option("--rows", type=click.IntRange(1), help="How many; default: as the recipe says.")
+def review(recipe: Path, out: Path, rows: int | None) -> None:
+    """Write the most doubtful rows, for a person to keep, drop or edit.
+
+    \b
+    Example: ftc data review recipe.toml --out review.csv
+             and, edited, in the recipe: [prepare.quality] with review = "review.csv"
+    """
+    said, folder = _read(recipe)
+    from ftc.survey.selection import queue
+
+    count = queue(said, folder, out, rows)
+    click.echo(f"wrote {count:,} rows to {out}")
+    click.echo("next: edit it, and name it in prepare.quality.review")
 
 
 def _read(path: Path) -> tuple[Recipe, Path]:
@@ -143,6 +197,7 @@ def _read(path: Path) -> tuple[Recipe, Path]:
     from ftc.errors import FtcError
     from ftc.recipe import load
 
+    _library()
     recipe = load(path)
     if recipe.preparation is None:
         raise FtcError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ftc.prep.annotate.step import STEP as ANNOTATE
 from ftc.prep.clean.step import STEP as CLEAN
 from ftc.prep.decontaminate import STEP as DECONTAMINATE
+from ftc.prep.deduplicate import STEP as DEDUPLICATE
 from ftc.prep.diversity.step import STEP as DIVERSITY
 from ftc.prep.quality.step import STEP as QUALITY
 from ftc.prep.step import Step
@@ -12,6 +13,7 @@ from ftc.prep.step import Step
 COLLECT = "collect"
 STEPS: tuple[Step, ...] = (
     CLEAN,
+    DEDUPLICATE,
     DECONTAMINATE,
     ANNOTATE,
     DIVERSITY,

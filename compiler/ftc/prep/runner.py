@@ -24,6 +24,11 @@ from ftc.prep.work import Act, Task, work
 from ftc.preparation import Prepare
 
 Progress = Callable[[str, int, int], None]
+HINTS = {  # where no row is left
+    "annotate": "name rules that fit in [prepare.annotate], or fill a sheet: ftc data annotate "
+    "RECIPE --out sheet.jsonl",
+    "collect": "ftc data RECIPE --samples 5 shows why files and rows were refused",
+}
 UNIT_BYTES = 1 << 26  # of small sources that one task reads
 UNIT_FILES = 2_000
 
@@ -218,9 +223,10 @@ def _finished(folder: Folder, before: str, make: Callable[[], dict[str, float]])
             shutil.rmtree(other, ignore_errors=True)
     if not done.rows:
         reasons = "; ".join(f"{count} x {why}" for why, count in list(done.dropped.items())[:4])
+        hint = HINTS.get(done.step, f"ftc data RECIPE shows them; look at [prepare.{done.step}]")
         raise FtcError(
             f"prepare.{done.step}: no row is left after this step ({reasons or 'none came in'})",
-            hint=f"ftc data RECIPE shows what was dropped; look at [prepare.{done.step}]",
+            hint=hint,
         )
     return Ran(done, folder, fresh)
 

@@ -131,6 +131,8 @@ def whole(path: Path, write: Callable[[Path], None]) -> None:
         if beside.is_dir() and path.exists():
             shutil.rmtree(path)
         beside.replace(path)
+    except FileNotFoundError:
+        raise  # `path` has its folder: something that `write` reads is missing
     except OSError as error:
         raise FtcError(
             f"{path}: cannot be written: {error.strerror or error}", hint="free some space"

@@ -62,7 +62,7 @@ def _done(task: Task) -> int:
         settings=getattr(prepare, task.step),
         seed=task.seed,
         shard=task.number,
-        decision=folder.decision,
+        decision=folder.decision if task.act == "apply" else None,
     )
     if task.act == "collect":
         files = [Found(Path(path), name, kind, size) for path, name, kind, size in task.found]

@@ -72,6 +72,8 @@ def story(root: Path, name: str) -> Story:
         row = here or row
         events += told or ([Event(folder.step, "passed")] if here else [])
         children.update(_children(folder, full))
+    for line in _matching(root / "steps", "row", full):
+        events.append(Event("split", **{key: line[key] for key in EVENT}))
     parts = [part for part in ("train", "eval") if _in(root / f"{part}.jsonl", full)]
     gone = any(event.action == "dropped" for event in events)
     last = events[-1].step if events else ""

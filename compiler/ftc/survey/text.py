@@ -101,6 +101,22 @@ def _value(value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
+def clusters(found: list[dict[str, Any]]) -> str:
+    """Each group with the row that was kept, then the others and how like it they are."""
+    if not found:
+        return "no duplicates"
+    lines = []
+    for group in found:
+        lines.append(f"{group['rows']:,} rows, kept {', '.join(group['kept'])}")
+        for member in group["members"]:
+            place = ":".join(part for part in (member["file"], member["place"]) if part)
+            lines.append(f"  {member['row']}  {member['jaccard']:.2f}  {place}")
+        rest = group["rows"] - len(group["kept"]) - len(group["members"])
+        if rest:
+            lines.append(f"  and {rest:,} more")
+    return "\n".join(lines)
+
+
 def statistics(found: Statistics) -> str:
     """Tokens, lengths with what they cost, composition, gaps."""
     lines = ["", f"tokens ({found.tokens_by})"]
