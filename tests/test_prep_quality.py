@@ -341,3 +341,50 @@ def test_an_empty_batch_stays_empty(tmp_path):
     STEP.decide([tmp_path / "g"], inputs, tmp_path / "d")
     outcome = STEP.apply(empty, dataclasses.replace(inputs, decision=tmp_path / "d"))
     assert outcome.rows.num_rows == outcome.ledger.num_rows == 0
+
+
+def reviewed(path, *lines):
+    columns = "id,instruction,output,turns,verdict\n"
+    (path / "reviewed.csv").write_text(columns + "".join(f"{line}\n" for line in lines), "utf-8")
+    return {"folder": path, "review": "reviewed.csv"}
+
+
+def test_what_people_decided_comes_first(tmp_path):
+    machine = "As an AI language model, I can tell you about the number {}."
+    rows_ = [chat(f"Tell me about {i}.", machine.format(i), str(i)) for i in range(4)]
+    settings = reviewed(
+        tmp_path,
+        f"{rows_[0].id},,,,keep",
+        f"{rows_[1].id},Tell me about 1.,One is the first number.,,edit",
+        f"{rows_[2].id},,,,drop",
+        "nobody,,,,drop",
+        f"{rows_[3].id},,,,perhaps",
+    )
+    outcomes, _ = done(tmp_path, rows_, drop=["speaks as a model"], batch=2, **settings)
+    stay = kept(outcomes)
+    assert list(stay) == [rows_[0].id, rows_[1].id]
+    assert stay[rows_[0].id].flags == ("speaks as a model",)
+    assert stay[rows_[1].id].flags == ()
+    assert stay[rows_[1].id].notes["quality"] == 1.0
+    told = [(line["row"], line["action"], line["reason"]) for line in lines(outcomes)]
+    assert sorted(told) == sorted(
+        [
+            ("", "refused", "no such row; its text may have changed"),
+            ("", "refused", "unknown verdict"),
+            (rows_[0].id, "flagged", "speaks as a model"),
+            (rows_[1].id, "changed", "edited in review"),
+            (rows_[2].id, "dropped", "dropped in review"),
+            (rows_[3].id, "dropped", "speaks as a model"),
+        ]
+    )
+
+
+def test_a_row_of_which_people_left_nothing_is_dropped_all_the_same(tmp_path):
+    row = chat("Who?", "...")
+    outcomes, _ = done(tmp_path, [row], **reviewed(tmp_path, f"{row.id},,,,keep"))
+    assert [line["reason"] for line in lines(outcomes)] == ["empty answer"]
+
+
+def test_a_missing_file_of_reviewed_rows_is_told(tmp_path):
+    with pytest.raises(FtcError, match=r"prepare\.quality\.review"):
+        done(tmp_path, [chat("Who?", "Me.")], review="nowhere.jsonl")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ftc.errors import FtcError
 from ftc.prep.diversity.dialogue import FORMS
 from ftc.prep.ledger import Ledger
-from ftc.prep.quality import norms, survey
+from ftc.prep.quality import norms, reviewing, survey
 from ftc.prep.quality.table import CHECKS, FLAGS, JUDGE, WEIGHTS
 from ftc.prep.quality.toxicity import listed, words_path
 from ftc.prep.quality.view import Found, View, view
@@ -20,18 +20,26 @@ from ftc.prep.step import Inputs, Outcome, Step
 from ftc.preparation.quality import Quality
 
 LOW = "low quality"
+KEPT = "reviewed"  # the note of a row that a person kept or edited
+NOTHING_TO_LEARN = ("missing field", "empty answer")
 Faults = dict[str, Found]  # of one row, by flag, in the order of the table
 
 
 def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
     """Keep what is needed of a batch to compare its rows with all others."""
     check_settings(inputs)
-    survey.gather(rows, inputs, out)
+    looked = reviewing.looked_through(rows, inputs)
+    survey.gather(looked.rows, inputs, out, gone=looked.gone)
 
 
 def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
-    """Flag, score and drop the rows of a batch; rows of other forms go on as they are."""
+    """Flag, score and drop the rows of a batch; rows of other forms go on as they are.
+
+    What a person decided about a row comes first: an edited one is judged as it is now.
+    """
     settings: Quality = inputs.settings
+    looked = reviewing.looked_through(rows, inputs)
+    rows = looked.rows
     decision = norms.read(inputs.decision, inputs.shard) if inputs.decision else None
     seen = view(rows, inputs, decision)
     faults = found(seen)
@@ -43,13 +51,13 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
         for score, notes in zip(scores, seen.notes, strict=True)
     ]
     reasons = [
-        _reason(its, mark, settings) if form else ("", "")
-        for its, mark, form in zip(faults, marks, scored, strict=True)
+        _reason(its, mark, settings, KEPT in notes) if form else ("", "")
+        for its, mark, form, notes in zip(faults, marks, scored, seen.notes, strict=True)
     ]
     marked = noted(rows, lambda i: {"scores": scores[i], "quality": marks[i]} if scored[i] else {})
     marked = _flagged(marked, faults)
-    lines = _ledger(rows, faults, reasons)
-    figures = _figures(faults, marks, scored)
+    lines = pa.concat_tables([looked.ledger, _ledger(rows, faults, reasons)]).combine_chunks()
+    figures = looked.figures | _figures(faults, marks, scored)
     kept = pa.array([not reason for reason, _ in reasons], pa.bool_())
     return Outcome(marked.filter(kept).combine_chunks(), lines, figures)
 
@@ -96,12 +104,15 @@ def _scores(faults: Faults) -> dict[str, float]:
     return scores
 
 
-def _reason(faults: Faults, mark: float, settings: Quality) -> tuple[str, str]:
-    """Why a row is dropped, and what shows it; two empty texts for one that stays."""
+def _reason(faults: Faults, mark: float, settings: Quality, kept: bool) -> tuple[str, str]:
+    """Why a row is dropped, and what shows it; two empty texts for one that stays.
+
+    A row that a person kept stays, unless it has nothing to learn from.
+    """
     for flag, fault in faults.items():
-        if flag in settings.drop:
+        if flag in settings.drop and (not kept or flag in NOTHING_TO_LEARN):
             return flag, fault.detail
-    if mark < settings.min_quality:
+    if not kept and mark < settings.min_quality:
         return LOW, f"{mark:.2f}: {', '.join(faults)}" if faults else f"{mark:.2f}"
     return "", ""
 
@@ -172,12 +183,19 @@ def check_settings(inputs: Inputs) -> None:
                     hint=f"one of: {', '.join(known)}",
                 )
     listed(words_path(inputs))
+    reviewing.path(inputs)
 
 
 STEP = Step(
     "quality",
     apply,
-    ("ftc.prep.quality", "ftc.prep.diversity", "ftc.preparation.quality"),
+    (
+        "ftc.prep.quality",
+        "ftc.prep.diversity",
+        "ftc.prep.review",
+        "ftc.prep.annotate",
+        "ftc.preparation.quality",
+    ),
     ("numpy", "pyarrow"),
     files=files,
     gather=gather,

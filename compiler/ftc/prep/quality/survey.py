@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ftc.prep.diversity.measures import counted, having, words
 from ftc.prep.diversity.tone import EMOJI
-from ftc.prep.quality import norms, same
+from ftc.prep.quality import norms, reviewing, same
 from ftc.prep.quality.cut import ended, prose
 from ftc.prep.quality.view import View, view
 from ftc.prep.step import Inputs
@@ -45,9 +46,13 @@ SEVERAL = "several answers"
 NAMES = tuple(form.name for form in FORMS)
 
 
-def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
-    """Keep hashes, lengths, forms and tones of a batch: about 60 bytes a row."""
-    pq.write_table(gathered(view(rows, inputs)), out)
+def gather(rows: pa.Table, inputs: Inputs, out: Path, gone: Sequence[str] = ()) -> None:
+    """Keep hashes, lengths, forms and tones of a batch: about 60 bytes a row.
+
+    `gone` are the ids of rows that a person dropped.
+    """
+    kept = gathered(view(rows, inputs))
+    pq.write_table(kept.replace_schema_metadata({reviewing.GONE: json.dumps(list(gone))}), out)
 
 
 def decide(paths: Sequence[Path], inputs: Inputs, out: Path) -> dict[str, float]:
@@ -56,6 +61,7 @@ def decide(paths: Sequence[Path], inputs: Inputs, out: Path) -> dict[str, float]
     figures = same.write(tables, out)
     for shard, table in enumerate(tables):
         pq.write_table(table.select(CARRIED), out / f"{shard:06}-rows.parquet")
+    reviewing.write(tables, inputs, out)
     kept = pa.concat_tables([table.filter(table["answered"]) for table in tables])
     norms.write(kept.combine_chunks(), NAMES, out)
     return figures
