@@ -2,6 +2,7 @@
 
 import email.message
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -247,10 +248,29 @@ def test_transcripts_become_lines_of_name_and_text():
         assert (row.medium, row.place, row.turns) == ("transcript", place, (("chunk", text),))
     assert {row.file: row.medium for row in found.values()} == {
         "story.not.txt": "prose",
+        "timetable.not.txt": "prose",
         "values.not.txt": "prose",
     }
     assert seen.figures["collect.lines.repeated"] == 2
     assert not seen.ledger
+
+
+said_lines = st.lists(
+    st.sampled_from(
+        ["00:01 Anna: hello", "Tom: yes", "Tom 0:12", "[Anna] 10:00:01", "", "text on"]
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(said_lines)
+def test_no_word_of_a_transcript_is_lost(tmp_path_factory, lines):
+    folder = tmp_path_factory.mktemp("said")
+    (folder / "a.txt").write_text("start\n" + "\n".join(lines))
+    kept = " ".join(collect(folder, "a.txt").texts())
+    expected = {word for line in lines for word in re.findall(r"[A-Za-z]+", line)}
+    assert expected <= set(re.findall(r"[A-Za-z]+", kept))
 
 
 def test_long_transcripts_are_cut_between_turns(tmp_path):

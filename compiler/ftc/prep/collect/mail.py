@@ -59,7 +59,11 @@ def _boxed(held: list[bytes], size: int, number: int, settings: Collect) -> Iter
 
 
 def _message(raw: bytes, number: int, settings: Collect) -> Iterator[Found]:
-    message = message_from_bytes(raw, policy=policy.compat32)  # others fail on broken headers
+    try:
+        message = message_from_bytes(raw, policy=policy.compat32)  # others fail on broken headers
+    except RecursionError:
+        yield Bad(f"message {number}", "broken message", "nested too deeply")
+        return
     name = header(message, "message-id").strip("<> ")
     place = f"message {name or number}"
     try:

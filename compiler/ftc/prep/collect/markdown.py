@@ -11,7 +11,7 @@ from ftc.prep.collect.prose import Block
 from ftc.prep.collect.sections import Heading, pieces
 from ftc.preparation.collect import Collect
 
-_ATX = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
+_ATX = re.compile(r" {0,3}(#{1,6})\s")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})\s*$")
 _NO_TITLE = re.compile(r"\s*([-*+>|]|\d+[.)]\s|<)")
@@ -62,7 +62,10 @@ def items(lines: Iterable[Line]) -> Iterator[Heading | Block]:
 def _heading(line: Line, held: list[Line]) -> Heading | None:
     """`# Title`, or the line before when this one underlines it."""
     if match := _ATX.match(line.text):
-        return Heading(len(match[1]), (match[2] or "").strip(), _place(line)) if match[2] else None
+        text = line.text[match.end() :].strip()
+        bare = text.rstrip("#")
+        text = bare.rstrip() if not bare or bare[-1].isspace() else text
+        return Heading(len(match[1]), text, _place(line)) if text else None
     under = _UNDERLINE.match(line.text)
     if under and len(held) == 1 and not _NO_TITLE.match(held[0].text):
         return Heading(1 if under[1][0] == "=" else 2, held[0].text.strip(), _place(held[0]))

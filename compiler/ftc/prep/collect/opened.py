@@ -45,17 +45,22 @@ def unpacked(path: Path, name: str) -> Iterator[Opened]:
     """The file, unpacked; Unreadable when it is missing, empty, or a .gz that breaks off."""
     try:
         with path.open("rb") as stream:
-            if stream.read(2) == GZIP:
-                stream.seek(0)
-                with gzip.open(stream) as inner:
-                    yield _opened(cast(BinaryIO, inner), name, True)
+            packed = stream.read(2) == GZIP
+            stream.seek(0)
+            if packed:
+                yield from _inside(stream, name)
             else:
-                stream.seek(0)
                 yield _opened(stream, name, False)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise Unreadable("broken .gz file", str(error)) from error
     except OSError as error:
         raise Unreadable("cannot be read", error.strerror or str(error)) from error
+
+
+def _inside(stream: BinaryIO, name: str) -> Iterator[Opened]:
+    try:
+        with gzip.open(stream) as inner:
+            yield _opened(cast(BinaryIO, inner), name, True)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Unreadable("broken .gz file", str(error)) from error
 
 
 def suffix(name: str) -> str:

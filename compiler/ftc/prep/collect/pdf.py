@@ -31,7 +31,7 @@ MALFORMED = (
     struct.error,
     zlib.error,
 )
-logging.getLogger("pypdf").setLevel(logging.ERROR)  # faults are told by the ledger
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # faults are told by the ledger
 
 
 def read(file: Opened, settings: Collect) -> Iterator[Found]:

@@ -15,7 +15,7 @@ _SENTENCE = re.compile(
     r"(?<=[.!?…])[\"'”\u2019»)\]]*(\s+)(?=[^\sa-z])"
     r"|(?<=[。\uff01\uff1f])(\s*)(?=[^\s」』”\u2019\uff09])"
 )
-_LINE = re.compile(r"(\s*\n\s*)")
+_LINE = re.compile(r"(\n\s*)")
 _WORD = re.compile(r"(\s+)")
 
 

@@ -18,7 +18,7 @@ from ftc.prep.collect.turns import Part, Turn, pieces
 from ftc.preparation.collect import Collect
 
 PAUSE = 2.0  # seconds of silence after which a line of its own begins (judgment)
-_TAG = re.compile(r"</?[a-zA-Z][^>]*>|\{\\[^}]*\}")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|\{\\[^{}]*\}")
 _NAMED = re.compile(r"([^\W\d_][\w.'\u2019 -]{0,38}[\w.)]|[^\W\d_]): +(?=\S)")  # Zoom writes so
 _ARROW = "-->"
 

@@ -53,29 +53,33 @@ SHAPES = (
     ),
     Shape("tagged", re.compile(_SHORT + r"\s?:(?:\s+(?P<text>.*))?$"), 0.6),  # Anna: text
 )
-_ALONE = 1  # turns that make a transcript when they are nearly all that a file holds
 
 
 def shape(lines: Iterable[str]) -> Shape | None:
     """The first shape that enough of a file's first lines have.
 
-    Without times, one name has to come back, so that a list of `Name: value` is none.
+    Without times, names have to come back, so that a list of `Name: value` is none; with times,
+    something has to be said behind them, so that a timetable is none.
     """
     looked = [line for line in (text.strip() for text in lines) if line][:LOOKED_AT]
-    for known in SHAPES:
-        hits = [match for line in looked if (match := known.line.match(line))]
-        if len(hits) < max(known.share * len(looked), _ALONE):
-            continue
-        if known.name == "tagged":
-            names = Counter(match["name"] for match in hits)
-            if len(names) < 2 or sum(count for count in names.values() if count > 1) < 0.5 * len(
-                hits
-            ):
-                continue
-        elif len(hits) == 1 and not known.line.match(looked[0]):
-            continue
-        return known
-    return None
+    return next((known for known in SHAPES if _fits(known, looked)), None)
+
+
+def _fits(known: Shape, looked: list[str]) -> bool:
+    found = [known.line.match(line) for line in looked]
+    hits = [match for match in found if match]
+    if len(hits) < max(known.share * len(looked), 1):
+        return False
+    if known.name == "tagged":
+        names = Counter(match["name"] for match in hits)
+        often = sum(count for count in names.values() if count > 1)
+        return len(names) > 1 and often >= len(hits) / 2
+    spoken = sum(
+        bool(match["text"] or (after is None and i < len(looked)))
+        for i, (match, after) in enumerate(zip(found, [*found[1:], None], strict=True), 1)
+        if match
+    )
+    return spoken >= len(hits) / 2 and (len(hits) > 1 or found[0] is not None)
 
 
 def read(lines: Iterable[Line | Bad], form: Shape, settings: Collect) -> Iterator[Found]:
@@ -90,9 +94,9 @@ def read(lines: Iterable[Line | Bad], form: Shape, settings: Collect) -> Iterato
 
 def turns(lines: Iterable[Line | Bad], form: Shape, bad: list[Bad]) -> Iterator[Turn]:
     """Turns in order; what stands before the first one is a turn of nobody."""
-    speaker = ""
+    speaker = place = ""
     held: list[Part] = []
-    place = ""
+    begun: Part | None = None  # the line that began the turn, while nothing is said in it
     for line in lines:
         if isinstance(line, Bad):
             bad.append(line)
@@ -100,19 +104,24 @@ def turns(lines: Iterable[Line | Bad], form: Shape, bad: list[Bad]) -> Iterator[
         text = line.text.strip()
         if not text:
             continue
-        match = form.line.match(text)
-        if match:
-            if held:
-                yield Turn(speaker, tuple(held), "\n")
+        if match := form.line.match(text):
+            yield from _turn(speaker, held, begun)
             speaker, held = match["name"].strip(), []
             place = _time(match) or f"line {line.number}"
+            begun = Part(place, text, line.recoded)
             text = (match["text"] or "").strip()
-            if not text:
-                held = []
-                continue
-        held.append(Part(place or f"line {line.number}", text, line.recoded))
+        if text:
+            held.append(Part(place or f"line {line.number}", text, line.recoded))
+            begun = None
+    yield from _turn(speaker, held, begun)
+
+
+def _turn(speaker: str, held: list[Part], begun: Part | None) -> Iterator[Turn]:
+    """A turn, or the line that began it, as it stands, where nothing is said in it."""
     if held:
         yield Turn(speaker, tuple(held), "\n")
+    elif begun is not None:
+        yield Turn("", (begun,))
 
 
 def _time(match: re.Match[str]) -> str:

@@ -89,6 +89,7 @@ class Values:
         rest = self._text[self._at :]
         if len(rest) > HELD_BYTES:
             raise Unreadable("row too long", f"over {HELD_BYTES // 2**20} MiB")
+        count = min(count, HELD_BYTES - len(rest) + 1)
         found = [rest]
         while count > 0:
             block, recoded = next(self._blocks, (None, 0))
