@@ -196,6 +196,11 @@ def test_headings_that_ask(tmp_path, title, text, question):
 def test_parts_of_a_longer_section_are_no_answers(tmp_path):
     parts = [chunk(f"Part {i}.", i, title="Why?", place=f"line {i}") for i in range(3)]
     other = chunk("Because.", 9, title="Why not?")
+    table = [
+        chunk(f"Row {i}.", i, title="Why?", place=f"line {i // 2}", medium="table", file="b.csv")
+        for i in range(3)
+    ]
+    assert made(apply(tmp_path, table)) == [("Why?", "Row 2.")]
     outcome = apply(tmp_path, [*parts, other])
     assert made(outcome) == [("Why not?", "Because.")]
     dropped = [line for line in outcome.ledger.to_pylist() if line["action"] == "dropped"]

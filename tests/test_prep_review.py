@@ -48,6 +48,7 @@ def test_the_most_doubtful_rows_come_first_however_the_rows_are_cut(tmp_path, si
         chat(5, 0.5),
         chat(6, 1.0, ("length",)),
         chat(7, 0.1)._replace(form="chunk"),
+        chat(8, notes={"quality": 0.1, "reviewed": "keep"}),
     ]
     out = tmp_path / "deep" / "queue.jsonl"
     assert queue(tables(found, size), out, 4) == 4

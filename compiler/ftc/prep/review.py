@@ -22,6 +22,7 @@ from ftc.prep.step import Outcome
 
 COLUMNS = ("id", "why", "instruction", "output", "turns", "file", "place", "verdict")
 UNKNOWN = "no such row; its text may have changed"
+LOOKED_AT = "reviewed"  # the note of a row that a person kept or edited
 Word = Literal["keep", "drop", "edit"]
 WORDS: dict[str, Word] = {"keep": "keep", "drop": "drop", "edit": "edit"}
 ROLES = ("system", "user", "assistant", "tool", "chosen", "rejected", "completion", "text")
@@ -58,6 +59,7 @@ def queue(tables: Iterable[pa.Table], out: Path, count: int) -> int:
     """Write the `count` most doubtful finished rows as JSONL or, by the suffix, CSV; how many.
 
     Doubt is a low `notes["quality"]` (0 to 1; a row without one counts as 1), then many flags.
+    Rows with a verdict from an earlier review are left out.
     FtcError when the file is there already: it may hold verdicts.
     """
     held: list[tuple[_Doubt, Row]] = []
@@ -144,12 +146,12 @@ def _cached(path: Path, changed: int) -> Reviewed:
 def _doubtful(table: pa.Table, count: int) -> list[tuple[_Doubt, Row]]:
     """The most doubtful finished rows of one table."""
     table = table.filter(pc.invert(pc.equal(table["form"], "chunk")))
-    columns = zip(table["notes"].to_pylist(), table["flags"].to_pylist(), strict=True)
+    notes = map(json.loads, table["notes"].to_pylist())
+    columns = zip(table["id"].to_pylist(), notes, table["flags"].to_pylist(), strict=True)
     doubts = [
-        (_Doubt(_quality(json.loads(notes)), -len(flags), row), i)
-        for i, ((notes, flags), row) in enumerate(
-            zip(columns, table["id"].to_pylist(), strict=True)
-        )
+        (_Doubt(_quality(noted), -len(flags), row), i)
+        for i, (row, noted, flags) in enumerate(columns)
+        if LOOKED_AT not in noted
     ]
     picked = heapq.nsmallest(count, doubts)
     found = shape.each(table.take(pa.array([i for _, i in picked], pa.int64())))
@@ -239,7 +241,7 @@ def _after(row: Row, verdict: Verdict, lines: Ledger, figures: dict[str, float])
     """The row as the verdict leaves it; None when it goes."""
     before = "\n".join(content for _, content in row.turns)
     told = {"file": row.file, "place": row.place, "before": before}
-    kept = row._replace(notes=row.notes | {"reviewed": verdict.word})
+    kept = row._replace(notes=row.notes | {LOOKED_AT: verdict.word})
     if verdict.word == "drop":
         lines.add("dropped", row.id, "dropped in review", **told)
         figures["review.dropped"] += 1

@@ -45,11 +45,11 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
 def _parts(chunks: pa.Table) -> list[bool]:
     """For each chunk, whether it is only a part of its text, as its neighbours tell.
 
-    Parts of a section share file and title, parts of an e-mail also its place.
+    Parts of a section share file and title, parts of an e-mail or a table's row also the place.
     """
     columns = (chunks[name].to_pylist() for name in ("file", "title", "medium", "place"))
     keys = [
-        (file, title, place if medium == "mail" else "")
+        (file, title, place if medium in ("mail", "table") else "")
         for file, title, medium, place in zip(*columns, strict=True)
     ]
     same = [False, *(one == other for one, other in pairwise(keys)), False]

@@ -10,8 +10,9 @@ from ftc.preparation.annotate import Annotate
 
 
 def drafts(row: Row, settings: Annotate) -> Iterator[Draft]:
-    """One row for a chunk of prose or of a web page with a title."""
-    if settings.titles is None or row.medium not in ("prose", "web") or not row.title.strip():
+    """One row for a chunk with a title; e-mails have a rule of their own."""
+    spoken = row.medium in ("mail", "transcript")
+    if settings.titles is None or spoken or not row.title.strip():
         return
     user = filled(settings.titles.template, row)
     if user:
