@@ -17,10 +17,12 @@ from tests.made.words import texts
 
 from ftc.data.formats import BY_NAME
 from ftc.data.table import BadRow
-from ftc.prep.collect import layout, opened, quick, tables, values
+from ftc.errors import FtcError
+from ftc.prep.collect import documents, layout, opened, quick, values
 from ftc.prep.collect.encoding import blocks
 from ftc.prep.collect.opened import unpacked
 from ftc.prep.collect.piece import Unreadable
+from ftc.prep.collect.sources import data_set
 
 CHAT = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
 TURNS = (("user", "Hi"), ("assistant", "Hello"))
@@ -436,5 +438,25 @@ def test_lines_of_json_are_told_from_a_wrapper(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(DOCUMENTS["wrapper"])
     with unpacked(path, "a.json") as file:
-        assert not tables.is_lines(file)
+        assert not documents.is_lines(file)
         assert "".join(text for text, _ in blocks(file)) == DOCUMENTS["wrapper"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "parts"),
+    [
+        ("hub:o/n", ("o/n", None, None, "train")),
+        ("hub:o/n/main@v1#test", ("o/n", "main", "v1", "test")),
+        ("hub:o/n#train[:10%]", ("o/n", None, None, "train[:10%]")),
+        ("hub:squad", ("squad", None, None, "train")),
+    ],
+)
+def test_the_parts_of_a_hub_name_are_told_apart(entry, parts):
+    named = data_set(entry)
+    assert (named.hub, named.subset, named.revision, named.split) == parts
+
+
+@pytest.mark.parametrize("entry", ["hub:", "hub:/n", "hub:o/n/x/y", "hub:o/n@"])
+def test_a_misspelled_hub_name_is_an_error(tmp_path, entry):
+    with pytest.raises(FtcError, match="names no data set"):
+        collect(tmp_path, entry)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftc import recipe
 from ftc.data import hub
 from ftc.errors import FtcError
 from ftc.prep.collect import (
+    documents,
     encoding,
     mail,
     markdown,
@@ -21,9 +21,9 @@ from ftc.prep.collect import (
 )
 from ftc.prep.collect.gather import outcomes
 from ftc.prep.collect.opened import Opened, unpacked
-from ftc.prep.collect.piece import Bad, Count, Unreadable
+from ftc.prep.collect.piece import Bad, Count, Record, Unreadable
 from ftc.prep.collect.piece import Found as Item
-from ftc.prep.collect.sources import HUB, KINDS, Found, found
+from ftc.prep.collect.sources import KINDS, Found, data_set, found
 from ftc.prep.step import Inputs, Outcome
 from ftc.preparation.collect import Collect
 
@@ -32,7 +32,6 @@ __all__ = ["CODE", "KINDS", "LIBRARIES", "Found", "found", "read"]
 CODE = ("ftc.prep.collect", "ftc.data")
 LIBRARIES = ("pyarrow", "pypdf", "python-docx", "trafilatura", "webvtt-py")
 _MAGIC = {b"%PDF-": "pdf", b"PAR1": "parquet"}
-_BINARY = ("pdf", "docx", "parquet")
 
 
 def read(source: Found, inputs: Inputs) -> Iterator[Outcome]:
@@ -80,7 +79,7 @@ def _read(file: Opened, kind: str, settings: Collect) -> Iterator[Item]:
     elif kind == "parquet":
         yield from tables.pieces(tables.parquet(file), settings)
     else:
-        yield from tables.pieces(tables.json_values(file), settings)
+        yield from tables.pieces(documents.read(file), settings)
 
 
 def _text(file: Opened, kind: str, settings: Collect) -> Iterator[Item]:
@@ -96,14 +95,13 @@ def _text(file: Opened, kind: str, settings: Collect) -> Iterator[Item]:
 
 def _holds_json(file: Opened) -> bool:
     """A text whose first line is a whole JSON object is JSON Lines under another name."""
-    return encoding.head(file).lstrip().startswith("{") and tables.is_lines(file)
+    return encoding.head(file).lstrip().startswith("{") and documents.is_lines(file)
 
 
-def _hub(name: str) -> Iterator[tables.Record | Bad]:
-    place, _, split = name.removeprefix(HUB).partition("#")
+def _hub(name: str) -> Iterator[Record]:
     try:
-        table = hub.read(recipe.Data(hub=place, split=split or "train"))
+        table = hub.read(data_set(name))
     except FtcError as error:
         raise Unreadable("data set cannot be read", f"{error} ({error.hint})") from error
     for number, row in table.rows:
-        yield tables.Record(f"row {number}", row)
+        yield Record(f"row {number}", row)

@@ -15,8 +15,8 @@ from ftc.prep.collect.quick import QUICK
 from ftc.prep.rows import Form
 from ftc.preparation.collect import Collect
 
-Record = dict[str, Any]
-Converter = Callable[[str, Record, int], Iterator[Found]]  # place, row, recoded lines
+Row = dict[str, Any]
+Converter = Callable[[str, Row, int], Iterator[Found]]  # place, row, recoded lines
 PAIRS = (  # columns that hold a question and its answer in data sets of the hub
     ("prompt", "completion"),
     ("prompt", "response"),
@@ -60,7 +60,7 @@ _REASONS = (  # of ftc.data: those that are a fault of their own and not of a ro
 )
 
 
-_NONE: Record = {}
+_NONE: Row = {}
 
 
 class Layout(NamedTuple):
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
     names: tuple[tuple[str, str], ...] = ()
 
 
-def choose(rows: Sequence[Record], settings: Collect) -> Layout:
+def choose(rows: Sequence[Row], settings: Collect) -> Layout:
     """The layout that the first rows show; Unreadable, with the columns, when they show none."""
     columns = list(dict.fromkeys(str(name) for row in rows for name in row))
     if settings.columns and set(settings.columns.values()) <= set(columns):
@@ -105,7 +105,7 @@ def converter(layout: Layout, settings: Collect) -> Converter:
     form = layout.format
     quick = None if names or form is None else QUICK.get(form.name)
 
-    def convert(place: str, row: Record, recoded: int) -> Iterator[Found]:
+    def convert(place: str, row: Row, recoded: int) -> Iterator[Found]:
         record = {names.get(name, name): value for name, value in row.items()} if names else row
         if form is None:
             yield from _chunks(place, record, layout.text, settings, recoded)
@@ -124,9 +124,9 @@ def converter(layout: Layout, settings: Collect) -> Converter:
     return convert
 
 
-def _finished(place: str, example: Example, row: Record, form: str, recoded: int) -> Piece:
+def _finished(place: str, example: Example, row: Row, form: str, recoded: int) -> Piece:
     used = _USED[form]
-    extra: Record = {}
+    extra: Row = {}
     if len(row) > len(used) or not row.keys() <= used:
         extra = {_own(name): value for name, value in row.items() if name not in used}
     if form == "text":
@@ -152,9 +152,7 @@ def _finished(place: str, example: Example, row: Record, form: str, recoded: int
     return Piece(place, tuple(turns), "", "table", extra, _FORMS[form], recoded)
 
 
-def _chunks(
-    place: str, row: Record, column: str, settings: Collect, recoded: int
-) -> Iterator[Found]:
+def _chunks(place: str, row: Row, column: str, settings: Collect, recoded: int) -> Iterator[Found]:
     text = row.get(column)
     if not isinstance(text, str) or not text.strip():
         reason = "empty text" if text is None or isinstance(text, str) else "text is no text"
@@ -172,12 +170,12 @@ def _own(name: Any) -> str:
     return f"column.{name}" if name in _OWN else str(name)
 
 
-def _title(row: Record) -> str:
+def _title(row: Row) -> str:
     found = next((row[name] for name in TITLES if isinstance(row.get(name), str)), "")
     return " ".join(found.split())
 
 
-def _labelled(rows: Sequence[Record], names: Sequence[tuple[str, str]]) -> bool:
+def _labelled(rows: Sequence[Row], names: Sequence[tuple[str, str]]) -> bool:
     """Whether `label` says wanted or not; it is as often the name of a class."""
     columns: Mapping[str, str] = {known: column for column, known in names}
     column, other = columns.get("label", "label"), columns.get("kto_tag", "kto_tag")
@@ -186,12 +184,12 @@ def _labelled(rows: Sequence[Record], names: Sequence[tuple[str, str]]) -> bool:
     return sum(known) * 2 > len(known)
 
 
-def _bad(place: str, row: Record, form: str, said: str) -> Bad:
+def _bad(place: str, row: Row, form: str, said: str) -> Bad:
     reason = next((reason for reason in _REASONS if said.startswith(reason)), "")
     return Bad(place, reason or f"no usable row of format {form}", said, _shown(row))
 
 
-def _shown(row: Record) -> str:
+def _shown(row: Row) -> str:
     try:
         return json.dumps(row, ensure_ascii=False, default=str)
     except (ValueError, TypeError, RecursionError):

@@ -38,6 +38,14 @@ class Count(NamedTuple):
 Found = Piece | Bad | Count
 
 
+class Record(NamedTuple):
+    """A row of a table before it means anything."""
+
+    place: str
+    row: dict[str, Any]
+    recoded: int = 0
+
+
 class Unreadable(ValueError):
     """A file, or the rest of it, that cannot be read: `Bad` for whoever reads it."""
 

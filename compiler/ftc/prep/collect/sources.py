@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ftc import recipe
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
 from ftc.prep.collect.opened import suffix
@@ -35,6 +37,10 @@ KINDS = {
     ".ndjson": "json",
     ".parquet": "parquet",
 }
+_DATA_SET = re.compile(
+    r"(?P<hub>[^/@#]+(?:/[^/@#]+)?)(?:/(?P<subset>[^/@#]+))?"
+    r"(?:@(?P<revision>[^#]+))?(?:#(?P<split>.+))?"
+)
 _OUT = "prepared"  # where the results of `ftc prepare` lie
 
 
@@ -56,6 +62,7 @@ def found(inputs: Inputs) -> list[Found]:
     files: dict[str, Found] = {}
     for entry in inputs.prepare.sources:
         if entry.startswith(HUB):
+            data_set(entry)
             files[entry] = Found(Path(entry), entry, "hub", 0)
             continue
         paths = [path for path in _paths(entry, inputs.folder) if not _within(path, out)]
@@ -76,6 +83,18 @@ def found(inputs: Inputs) -> list[Found]:
             hint=f"ftc reads {kinds}, and .gz of these",
         )
     return listed
+
+
+def data_set(entry: str) -> recipe.Data:
+    """hub:OWNER/NAME[/SUBSET][@REVISION][#SPLIT]; FtcError when it is spelled otherwise."""
+    match = _DATA_SET.fullmatch(entry.removeprefix(HUB))
+    if match is None:
+        raise FtcError(
+            f"prepare.sources: {entry!r} names no data set of the hub",
+            hint="for example: hub:openai/gsm8k/main#train",
+        )
+    named = {key: value for key, value in match.groupdict().items() if value}
+    return recipe.Data.model_validate(named)
 
 
 def _paths(entry: str, folder: Path) -> Iterator[Path]:

@@ -1,37 +1,24 @@
-"""Tables, row by row: CSV, JSON, JSON Lines, Parquet and data sets of the hub."""
+"""Tables, row by row: what their columns say of them; CSV and Parquet."""
 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftc.data.delimited import DELIMITERS
-from ftc.data.json_rows import LISTS
 from ftc.prep.collect import encoding
-from ftc.prep.collect.encoding import Line
 from ftc.prep.collect.layout import choose, converter
 from ftc.prep.collect.opened import HELD_BYTES, Opened
-from ftc.prep.collect.piece import Bad, Found, Unreadable
-from ftc.prep.collect.values import SCAN, Values
+from ftc.prep.collect.piece import Bad, Found, Record, Unreadable
 from ftc.preparation.collect import Collect
 
 LOOKED_AT = 100  # rows that show the columns of a table
 PARQUET_ROWS = 1024
-_LINES = (".jsonl", ".ndjson")
-
-
-class Record(NamedTuple):
-    """A row of a table before it means anything."""
-
-    place: str
-    row: dict[str, Any]
-    recoded: int = 0
 
 
 def pieces(records: Iterator[Record | Bad], settings: Collect) -> Iterator[Found]:
@@ -129,119 +116,6 @@ def _header(fields: list[str]) -> list[str]:
     if len(set(names)) < len(names):
         raise Unreadable("a column named twice", ", ".join(names), "line 1")
     return names
-
-
-def json_values(file: Opened) -> Iterator[Record | Bad]:
-    """Rows of JSON Lines, of an array, or of an object that holds one list of rows."""
-    if encoding.head(file).lstrip().startswith("["):
-        yield from _array(Values(encoding.blocks(file)))
-    elif is_lines(file):
-        yield from _lines(file)
-    else:
-        yield from _document(Values(encoding.blocks(file)))
-
-
-def is_lines(file: Opened) -> bool:
-    """Whether a file is JSON Lines: its first line is a whole object and no wrapper of rows."""
-    first, _, rest = encoding.head(file).lstrip().partition("\n")
-    try:
-        value = json.loads(first)
-    except (ValueError, RecursionError):
-        return file.suffix in _LINES and first.strip() != "{"
-    if not isinstance(value, dict):
-        return False
-    return bool(rest.strip()) or not _row_lists(value)
-
-
-def _lines(file: Opened) -> Iterator[Record | Bad]:
-    """The straight way for lines that hold one object, as nearly all do."""
-    for line in encoding.lines(file):
-        if isinstance(line, Bad):
-            yield line
-            continue
-        number, text, recoded = line
-        try:
-            value, end = SCAN(text, 0)
-        except (ValueError, StopIteration, RecursionError):
-            value, end = None, -1
-        if end == len(text) and value.__class__ is dict:
-            yield Record(f"line {number}", value, recoded)
-        elif text := text.strip():
-            yield _line(line, text)
-
-
-def _line(line: Line, text: str) -> Record | Bad:
-    try:
-        value, end = SCAN(text, 0)
-    except StopIteration:
-        fault = "no value"
-    except RecursionError:
-        fault = "nested too deeply"
-    except ValueError as error:
-        fault = str(error)
-    else:
-        if end != len(text):
-            fault = f"more after the value (column {end + 1})"
-        else:
-            return _record(f"line {line.number}", value, line.recoded)
-    return Bad(f"line {line.number}", "broken JSON", fault, text)
-
-
-def _record(place: str, value: Any, recoded: int = 0) -> Record | Bad:
-    if isinstance(value, dict):
-        return Record(place, value, recoded)
-    return Bad(place, "no object with columns", type(value).__name__, json.dumps(value)[:1000])
-
-
-def _array(values: Values) -> Iterator[Record | Bad]:
-    """Objects of an array; what stands behind a broken one cannot be read."""
-    values.skip("[")
-    number, recoded = 1, 0
-    if values.peek() == "]":
-        values.skip("]")
-        return
-    while True:
-        try:
-            value = values.value()
-            yield _record(f"row {number}", value, int(values.recoded > recoded))
-            recoded = values.recoded
-            if values.peek() == "]":
-                values.skip("]")
-                return
-            values.skip(",")
-        except Unreadable as error:
-            raise Unreadable(error.bad.reason, error.bad.detail, f"row {number}") from error
-        number += 1
-
-
-def _document(values: Values) -> Iterator[Record | Bad]:
-    """One object: a row by itself, or the wrapper of one list of rows, which is not held."""
-    values.skip("{")
-    row: dict[str, Any] = {}
-    found = ""
-    while values.peek() != "}":
-        key = values.value()
-        values.skip(":")
-        listed = values.peek() == "[" and key not in LISTS and not set(row) & set(LISTS)
-        if listed and values.holds_objects():
-            if found:
-                raise Unreadable("more than one list of rows", f"{found}, {key}")
-            found = str(key)
-            yield from _array(values)
-        else:
-            row[key] = values.value()
-        if values.peek() != "}":
-            values.skip(",")
-    values.skip("}")
-    if not found:
-        yield _record("row 1", row)
-    elif set(row) & set(LISTS):
-        yield Bad("row 1", "more than one list of rows", ", ".join([found, *row]))
-
-
-def _row_lists(value: dict[str, Any]) -> bool:
-    lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-    return bool(lists) and not set(value) & set(LISTS)
 
 
 def parquet(file: Opened) -> Iterator[Record | Bad]:
