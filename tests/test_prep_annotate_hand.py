@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ftc.errors import FtcError
 from ftc.prep import rows
@@ -225,3 +227,35 @@ def test_what_is_no_record_is_refused(tmp_path):
     taken, refused = argilla.filled(tmp_path / "x.json")
     assert taken == []
     assert [(bad.line, bad.reason) for bad in refused] == [(1, "no record of Argilla")]
+
+
+# The readers of ftc.data take a file with control characters for no text.
+SIGNS = st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\n\t")
+ANY = st.text(SIGNS, min_size=1, max_size=40)
+
+
+@given(text=ANY, question=ANY, answer=ANY, suffix=st.sampled_from([".jsonl", ".csv"]))
+def test_any_text_survives_a_sheet(tmp_path_factory, text, question, answer, suffix):
+    out = tmp_path_factory.mktemp("sheet") / f"sheet{suffix}"
+    sheet([rows.table([CHUNKS[0]._replace(turns=(("chunk", text),))])], out)
+    if suffix == ".csv":
+        with out.open(encoding="utf-8-sig", newline="") as stream:
+            (line,) = csv.DictReader(stream)
+        assert line["text"] == text
+        with out.open("w", encoding="utf-8", newline="") as stream:
+            table = csv.DictWriter(stream, list(line))
+            table.writeheader()
+            table.writerow(line | {"instruction": question, "output": answer})
+    else:
+        line = json.loads(out.read_text("utf-8"))
+        assert line["text"] == text
+        save(out, [line | {"instruction": question, "output": answer}])
+    taken, refused = filled(out)
+    if question.strip() and answer.strip():
+        (found,) = taken
+        assert (found.user, found.answer) == (question.strip(), answer.strip())
+        assert found.text == text
+        assert not refused
+    else:
+        assert not taken
+        assert len(refused) == bool(question.strip() or answer.strip())
