@@ -388,3 +388,24 @@ def test_a_row_of_which_people_left_nothing_is_dropped_all_the_same(tmp_path):
 def test_a_missing_file_of_reviewed_rows_is_told(tmp_path):
     with pytest.raises(FtcError, match=r"prepare\.quality\.review"):
         done(tmp_path, [chat("Who?", "Me.")], review="nowhere.jsonl")
+
+
+SAID = Path(__file__).parent / "prep" / "quality"
+
+
+@pytest.mark.parametrize(
+    ("name", "flag", "least"),
+    [
+        ("refusals", {"refusal"}, 0.95),
+        ("machines", {"speaks as a model"}, 0.95),
+        ("innocent", {"refusal", "speaks as a model"}, 0.0),
+    ],
+)
+def test_phrases_of_refusing_models_are_told_from_those_of_people(tmp_path, name, flag, least):
+    texts = (SAID / f"{name}.txt").read_text("utf-8").splitlines()
+    found = [chat(f"Tell me about number {i}.", text) for i, text in enumerate(texts)]
+    outcomes, _ = done(tmp_path, found, language=None, min_quality=0.0)
+    hits = {row.id for row in kept(outcomes).values() if flag & set(row.flags)}
+    missed = [row.turns[1][1] for row in found if row.id not in hits]
+    assert len(texts) > 30
+    assert len(hits) == 0 if least == 0 else len(hits) >= least * len(texts), missed
