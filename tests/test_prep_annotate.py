@@ -302,6 +302,8 @@ def test_no_rows_at_all(tmp_path):
     [
         ('by = "model"', "needs ftc augment"),
         ('by = ["rules", "model"]', "needs ftc augment"),
+        ('by = "manual"', "is 'manual'; expected \"auto\" or a list of rules, file, argilla"),
+        ("by = 3", "is 3; expected"),
         ('by = ["file"]', "prepare.annotate.file beside"),
         ('rules = ["pairs"]', "[prepare.annotate.pairs] beside"),
         ('titles = { template = "About {titel}" }', "{titel} is none of them"),

@@ -13,6 +13,7 @@ from ftc.part import Count, Part, Text
 
 FIELDS = ("title", "file", "place", "sender", "recipient", "date")
 Way = Literal["rules", "file", "argilla"]
+WAYS: tuple[Way, ...] = ("rules", "file", "argilla")
 Rule = Literal["pairs", "replies", "questions", "headings", "subjects", "titles"]
 
 
@@ -42,9 +43,10 @@ def _speaker(value: str) -> str:
 def _ways(value: Any) -> Any:
     """One way may stand without a list; a model is not one of the ways of this step."""
     ways = [value] if isinstance(value, str) and value != "auto" else value
-    if isinstance(ways, list) and "model" in ways:
-        raise _fault('"auto" or a list of rules, file, argilla: by = "model" needs ftc augment')
-    return ways
+    if ways == "auto" or (isinstance(ways, list) and all(way in WAYS for way in ways)):
+        return ways
+    more = ': by = "model" needs ftc augment' if isinstance(ways, list) and "model" in ways else ""
+    raise _fault(f'"auto" or a list of {", ".join(WAYS)}{more}')
 
 
 def _fault(expected: str) -> PydanticCustomError:
