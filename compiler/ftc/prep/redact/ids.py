@@ -1,0 +1,87 @@
+"""National numbers of people: the forms of `ids.toml`, the check digits of python-stdnum."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from ftc.prep.redact.places import Places
+from ftc.prep.redact.span import Span
+
+GATE = (
+    r"\d{2,4}[ .-]?\d{2,4}[ .-]?\d{2,4}|\d{7}|[A-Z]{2} ?\d{2} ?\d{2} ?\d{2}|[A-Z]{6}\d{2}[A-Z]"
+    r"|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}[A-Z]|[XYZ][ -]?\d{7}"
+)
+_NEAR = 48  # characters before a number in which its word is looked for: judgment
+_START = re.compile(r"[\dA-Z](?<![\w.+/-].)(?=[\dA-Z .+-]{6})")
+_OTHER = re.compile(
+    r"\b(?:order|invoice|ticket|ref|reference|tracking|serial|sku|part|isbn|model|item|batch|lot)"
+    r"(?:\s*(?:number|no|nr|num|code|id|is|was))*[\s.:#=(\"'-]*\Z",
+    re.IGNORECASE,
+)
+
+
+# Digits before, as in the last twelve of a card's number.
+_PART_OF = re.compile(r"\d[ -]\Z")
+
+
+class _Id(NamedTuple):
+    country: str
+    kind: Literal["ssn", "id"]
+    check: str
+    sure: bool
+    words: re.Pattern[str] | None
+
+
+@cache
+def _table(countries: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[_Id, ...]]:
+    """One pattern with a group for each line of the table that applies, and the lines."""
+    lines = tomllib.loads((Path(__file__).parent / "ids.toml").read_text("utf-8"))["id"]
+    lines = [line for line in lines if line.get("sure") or line["country"] in countries]
+    # Looking ahead, not taking: one place may have the form of several countries' numbers.
+    ahead = "".join(f"(?:(?=({line['pattern']})(?![\\w]|[.-]\\d))|)" for line in lines)
+    return re.compile(rf"(?=(?:[\dA-Z][ .+-]?){{8}}){ahead}"), tuple(map(_id, lines))
+
+
+def _id(line: dict[str, Any]) -> _Id:
+    # "steuer" begins longer words; "sin" does too, but those are others
+    ends = [re.escape(word) + (r"\b" if len(word) < 5 else "") for word in line.get("words", ())]
+    near = re.compile(rf"\b(?:{'|'.join(ends)})", re.IGNORECASE) if ends else None
+    return _Id(
+        line["country"], line.get("kind", "id"), line["check"], line.get("sure", False), near
+    )
+
+
+@cache
+def _valid(check: str, written: str) -> bool:
+    return bool(import_module(f"stdnum.{check}").is_valid(written))
+
+
+def ids(text: str, places: Places) -> Iterator[Span]:
+    """Numbers with right check digits; those with a weak form only beside their word."""
+    pattern, lines = _table(places.countries)
+    for start in _START.finditer(text):
+        found = pattern.match(text, start.start())
+        if not found:
+            continue
+        for group, line in enumerate(lines, 1):
+            if found[group] and (span := _judged(text, found, group, line)):
+                yield span
+                break
+
+
+def _judged(text: str, found: re.Match[str], group: int, line: _Id) -> Span | None:
+    before = text[max(0, found.start() - _NEAR) : found.start()]
+    if line.words and not line.words.search(before):
+        return None
+    if not line.words and _OTHER.search(before):
+        return None
+    if _PART_OF.search(before) or (line.check and not _valid(line.check, found[group])):
+        return None
+    start, end = found.span(group)
+    return Span(line.kind, start, end, re.sub(r"[ .-]", "", found[group]).upper())

@@ -1,0 +1,65 @@
+"""Payment cards and IBANs: told from other numbers by their issuers and check digits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from stdnum import iban, luhn
+
+from ftc.prep.redact.places import Places
+from ftc.prep.redact.span import Span
+
+CARD_GATE = r"\d{12}|\d{4}[ .-]\d{4}[ .-]\d{4}|\d{4}[ .-]\d{6}[ .-]\d"
+IBAN_GATE = r"[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}"
+
+_CARD = re.compile(
+    r"\d(?<![\w.,+#/-]\d)(?:\d{11,18}|\d{3}([ .-])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?"
+    r"|\d{3}([ .-])\d{6}\2\d{4,5})(?![\w]|[.,-]\d)"
+)
+# Issuers' first digits and lengths: ISO/IEC 7812, as in "Payment card number", Wikipedia.
+_ISSUERS = re.compile(
+    r"4\d{15}(?:\d{3})?$|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}$"
+    r"|3[47]\d{13}$|(?:6011|64[4-9]\d|65\d\d|35[2-8]\d|62\d\d|81\d\d|220[0-4])\d{12,15}$"
+    r"|3(?:0[0-5]|[68]\d|9\d)\d{11}(?:\d{2}|\d{5})?$|(?:2131|1800)\d{11}$"
+    r"|(?:50|5[6-9]|6[0-9])\d{14}$"
+)
+# Maestro and old Visa numbers of 12, 13, 17 to 19 digits look like many other numbers.
+_RARE = re.compile(r"4\d{12}$|(?:50|5[6-9]|6\d)\d{10,17}$")
+_CARD_WORDS = re.compile(
+    r"card|visa|maestro|master|amex|credit|debit|karte|carte|tarjeta|carta|paid|pay|charge|pan\b",
+    re.IGNORECASE,
+)
+_IBAN = re.compile(r"[A-Za-z](?<![^\W_].)[A-Za-z]\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
+
+
+def cards(text: str, _: Places) -> Iterator[Span]:
+    """Card numbers of an issuer's form whose Luhn digit is right."""
+    for found in _CARD.finditer(text):
+        near = text[max(0, found.start() - 60) : found.start()]
+        words = bool(_CARD_WORDS.search(near))
+        for written in dict.fromkeys((found[0], found[0][:19])):  # a date may follow a card
+            digits = re.sub(r"\D", "", written)
+            if _is_card(digits, words):
+                yield Span("card", found.start(), found.start() + len(written), digits)
+                break
+
+
+def _is_card(digits: str, words: bool) -> bool:
+    issued = _ISSUERS.match(digits) or (words and _RARE.match(digits))
+    return bool(issued) and len(set(digits)) > 1 and bool(luhn.is_valid(digits))
+
+
+def ibans(text: str, _: Places) -> Iterator[Span]:
+    """IBANs of a known country, of its length and form, with right check digits."""
+    for found in _IBAN.finditer(text):
+        end = found.start()
+        compact = ""
+        for mark in found[0]:
+            end += 1
+            compact += mark if mark.isalnum() else ""
+            if len(compact) < 15 or not mark.isalnum() or text[end : end + 1].isalnum():
+                continue
+            if iban.is_valid(compact, check_country=False):
+                yield Span("iban", found.start(), end, compact.upper())
+                break
