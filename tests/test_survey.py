@@ -130,7 +130,7 @@ def test_a_sheet_goes_out_and_comes_back(tmp_path):
     (path / "raw" / "plain.txt").write_text("The ferry leaves at nine and is back before noon.\n")
     run(path)
     out = path / "sheet.jsonl"
-    count = selection.sheet(recipe(path), path, out, as_argilla=False)
+    count = selection.sheet(recipe(path), path, out)
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(lines) == count == 2
     for line in lines:

@@ -156,9 +156,10 @@ def clusters(recipe: Path, limit: int, form: str) -> None:
 @data.command()
 @RECIPE
 @click.option("--out", type=FILE, required=True, help="Sheet to write: .jsonl or .csv.")
-@click.option("--argilla", is_flag=True, help="Write a folder for rg.Dataset.from_disk instead.")
-def annotate(recipe: Path, out: Path, argilla: bool) -> None:
+def annotate(recipe: Path, out: Path) -> None:
     """Write the chunks that are to become rows, for people to annotate.
+
+    With a name that has no suffix, a folder that Argilla 2 loads.
 
     \b
     Example: ftc data annotate recipe.toml --out sheet.jsonl
@@ -167,8 +168,8 @@ def annotate(recipe: Path, out: Path, argilla: bool) -> None:
     said, folder = _read(recipe)
     from ftc.survey.selection import sheet
 
-    count = sheet(said, folder, out, argilla)
-    key = "argilla" if argilla else "file"
+    count = sheet(said, folder, out)
+    key = "file" if out.suffix else "argilla"
     click.echo(f"wrote {count:,} chunks to {out}")
     click.echo(f"next: fill it, and name it in prepare.annotate.{key}")
 
@@ -215,5 +216,3 @@ def _library() -> None:
     for name in ("pyarrow", "numpy", "daft", "ftfy", "phonenumbers", "stdnum", "pypdf"):
         if find_spec(name) is None:
             raise FtcError(f"{name} is not installed", hint='pip install "ftc[prepare]"')
-
-

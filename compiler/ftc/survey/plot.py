@@ -48,13 +48,17 @@ def _steps(axes: Any, state: Survey) -> None:
 
 
 def _lengths(axes: Any, told: Statistics) -> None:
-    lows = [low for low, _, _ in told.histogram]
-    widths = [high - low + 1 for low, high, _ in told.histogram]
+    bars = told.tokens.histogram[:-1] or told.tokens.histogram  # the last one holds what is beyond
     axes.bar(
-        lows, [rows for _, _, rows in told.histogram], widths, align="edge", color=BARS, ec="white"
+        [bar.start for bar in bars],
+        [bar.rows for bar in bars],
+        [bar.end - bar.start for bar in bars],
+        align="edge",
+        color=BARS,
+        ec="white",
     )
-    marks = [(name, told.lengths["total"][name]) for name in ("p50", "p95", "p99")]
-    for name, value in marks:
+    for name in ("p50", "p95", "p99"):
+        value = getattr(told.tokens.total, name)
         axes.axvline(value, color="#1b1f24", lw=0.8, ls=":")
         axes.annotate(
             f"{name} {value:,.0f}",
@@ -68,7 +72,7 @@ def _lengths(axes: Any, told: Statistics) -> None:
     if told.max_length:
         axes.axvline(told.max_length, color=BUDGET, lw=1.4, label=f"max_length {told.max_length:,}")
         axes.legend(frameon=False, loc="upper right")
-    axes.set_title(f"Tokens of a row ({told.tokens_by})", loc="left")
+    axes.set_title(f"Tokens of a row ({told.seen})", loc="left")
     axes.set_ylabel("rows")
     axes.spines[["top", "right"]].set_visible(False)
 

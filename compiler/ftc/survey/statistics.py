@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +13,9 @@ from ftc.facts import hardware, model, tokens
 from ftc.facts.records import DataFacts, Facts, Lengths
 from ftc.memory.formula import estimate
 from ftc.plan import Plan
-from ftc.prep.diversity import gaps
-from ftc.prep.lengths import RowLengths, lengths
+from ftc.prep.diversity import Gap, gaps
+from ftc.prep.lengths import TokenLengths, measure
+from ftc.prep.prepare import SEED
 from ftc.recipe import Recipe
 from ftc.resolve import resolve
 from ftc.resolve.memory import plan_job
@@ -23,6 +24,7 @@ from ftc.survey.story import folders
 
 Progress = Callable[[str, int, int], None]
 GRAIN = 64  # tokens: lengths are rounded up to it (judgment; what tensor cores want is 8)
+STANDING = 2_000  # rows that stand for all of them in a plan
 TITLES = {  # what is counted, by the start of the figure's name
     "task types": "diversity.task.",
     "tones": "diversity.tone.",
@@ -45,12 +47,11 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Statistics:
-    """`lengths` holds p50, p95, p99, max and sum of tokens for prompt, answer and total;
-    `histogram` (from, to, rows); `composition` counts by title."""
+    """Tokens of prompt, answer and whole rows, possible lengths, and `composition`: counts by
+    title. `seen` says how many rows were counted, and how."""
 
-    tokens_by: str
-    lengths: dict[str, dict[str, float]]
-    histogram: list[tuple[int, int, int]]
+    seen: str
+    tokens: TokenLengths
     max_length: int | None
     choices: tuple[Choice, ...]
     composition: dict[str, dict[str, float]]
@@ -74,47 +75,68 @@ def statistics(
     if state.train is None or last is None:
         return None
     found = model.gather(recipe.model, folder, offline)
-    rows = lengths(
+    lengths = measure(
         [steps[-1].rows(batch.name) for batch in last.batches],
-        recipe.stage,
         tokens.counter(found),
+        seed=SEED,
         full=full,
         progress=lambda done, total: progress("tokens", done, total),
     )
-    data = _data(rows)
-    facts = Facts(found, data, hardware.gather(recipe.hardware), ())
+    if lengths is None:
+        return None
+    facts = Facts(found, _data(lengths), hardware.gather(recipe.hardware), ())
     plan = _plan(recipe, folder, facts)
-    prepare = recipe.preparation
     figures = {name: value for step in state.steps for name, value in step.figures.items()}
+    prepare = recipe.preparation
     return Statistics(
-        rows.by,
-        rows.parts,
-        rows.histogram,
+        _seen(lengths),
+        lengths,
         plan.max_length if plan else recipe.training.max_length,
-        tuple(_choices(rows, facts, plan)),
+        tuple(_choices(lengths, facts, plan)),
         dict(_composition(figures)),
-        tuple(str(gap) for gap in gaps(figures, prepare.diversity if prepare else None)),
+        tuple(map(_told, gaps(figures, prepare.diversity if prepare else None))),
     )
 
 
-def _data(rows: RowLengths) -> DataFacts:
-    """The rows as `resolve` sees them, as far as lengths go."""
-    train = Lengths(rows.exact, rows.total, rows.prompt, rows.answer)
-    none = Lengths(rows.exact, (), (), ())
-    empty = dict.fromkeys(
-        (
-            "rejected",
-            "left_out",
-            "duplicates",
-            "overlap",
-            "has_system",
-            "multi_turn",
-            "empty_answers",
-            "same_pair",
-        ),
-        0,
+def _seen(lengths: TokenLengths) -> str:
+    rows = f"all {lengths.rows:,} rows"
+    if lengths.counted + lengths.refused < lengths.rows:
+        rows = f"{lengths.counted:,} of {lengths.rows:,} rows, the longest among them"
+    if not lengths.tokenizer:
+        return f"estimated from bytes, {rows}: the model's tokenizer is not at hand"
+    return f"counted by the model's tokenizer, {rows}"
+
+
+def _told(gap: Gap) -> str:
+    return f"{gap.name}: {gap.why}"
+
+
+def _data(lengths: TokenLengths) -> DataFacts:
+    """The rows as `resolve` sees them, as far as lengths go: STANDING rows in their proportions."""
+    totals = [
+        bar.end - 1
+        for bar in lengths.histogram
+        for _ in range(round(STANDING * bar.rows / max(lengths.rows, 1)))
+    ]
+    totals = [min(total, lengths.total.max) for total in totals] + [lengths.total.max]
+    part = Lengths(lengths.exact, totals, totals, totals)
+    none = Lengths(lengths.exact, (), (), ())
+    return DataFacts(
+        path="",
+        format="",
+        sha256="",
+        train=part,
+        eval=none,
+        rejected=0,
+        left_out=0,
+        duplicates=0,
+        overlap=0,
+        has_tools=False,
+        has_system=0,
+        multi_turn=0,
+        empty_answers=0,
+        same_pair=0,
     )
-    return DataFacts("", "", "", train=train, eval=none, has_tools=False, **empty)
 
 
 def _plan(recipe: Recipe, folder: Path, facts: Facts) -> Plan | None:
@@ -125,23 +147,28 @@ def _plan(recipe: Recipe, folder: Path, facts: Facts) -> Plan | None:
         return None
 
 
-def _choices(rows: RowLengths, facts: Facts, plan: Plan | None) -> list[Choice]:
+def _choices(lengths: TokenLengths, facts: Facts, plan: Plan | None) -> list[Choice]:
     """p95, p99 and the longest row as max_length, and the plan's own."""
-    total = rows.parts["total"]
+    total = lengths.total
     wanted: dict[int, str] = {}
-    for name, why in (("p95", "19 of 20 rows"), ("p99", "99 of 100 rows"), ("max", "all rows")):
-        length = -(-int(total[name]) // GRAIN) * GRAIN
-        wanted.setdefault(length, f"for {why}")
+    for most, why in ((total.p95, "19 of 20 rows"), (total.p99, "99 of 100"), (total.max, "all")):
+        wanted.setdefault(-(-most // GRAIN) * GRAIN, f"for {why}")
     if plan:
         wanted[plan.max_length] = "as planned"
     return [
-        Choice(length, _share(rows.total, length), _memory(facts, plan, length), why)
+        Choice(length, _share(lengths, length), _memory(facts, plan, length), why)
         for length, why in sorted(wanted.items())
     ]
 
 
-def _share(totals: Sequence[int], length: int) -> float:
-    return sum(total <= length for total in totals) / max(1, len(totals))
+def _share(lengths: TokenLengths, limit: int) -> float:
+    """The share of rows of at most `limit` tokens, within a bar by proportion."""
+    if limit >= lengths.total.max:
+        return 1.0
+    rows = 0.0
+    for bar in lengths.histogram:
+        rows += bar.rows * min(max((limit + 1 - bar.start) / (bar.end - bar.start), 0.0), 1.0)
+    return rows / max(sum(bar.rows for bar in lengths.histogram), 1)
 
 
 def _memory(facts: Facts, plan: Plan | None, length: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ftc.survey.story import Event, Story
 from ftc.views import table
 
 if TYPE_CHECKING:
+    from ftc.prep.lengths import Bar
     from ftc.survey.statistics import Statistics
 
 REASONS = 6  # of a step that are shown one by one
@@ -119,20 +120,20 @@ def clusters(found: list[dict[str, Any]]) -> str:
 
 def statistics(found: Statistics) -> str:
     """Tokens, lengths with what they cost, composition, gaps."""
-    lines = ["", f"tokens ({found.tokens_by})"]
-    rows: list[tuple[str, ...]] = [("", "p50", "p95", "p99", "longest", "in all")]
-    for part, it in found.lengths.items():
-        figures = (it["p50"], it["p95"], it["p99"], it["max"], it["sum"])
+    it = found.tokens
+    lines = ["", f"tokens: {it.tokens:,} in all; {found.seen}"]
+    rows: list[tuple[str, ...]] = [("", "p50", "p95", "p99", "longest", "mean")]
+    for part, spread in (("prompt", it.prompt), ("answer", it.answer), ("row", it.total)):
+        figures = (spread.p50, spread.p95, spread.p99, spread.max, spread.mean)
         rows.append((part, *(f"{figure:,.0f}" for figure in figures)))
     lines.append(textwrap.indent(table(rows), "  "))
-    lines += ["", "rows by tokens", *_histogram(found.histogram, found.max_length)]
-    if found.choices:
-        lines += ["", "max_length"]
-        rows = [("", "rows that fit", "needs", "why")]
-        rows += [
-            (f"{it.max_length:,}", f"{it.fits:.1%}", it.memory, it.why) for it in found.choices
-        ]
-        lines.append(textwrap.indent(table(rows), "  "))
+    if it.refused:
+        lines.append(f"  {it.refused:,} rows are refused by the model's chat template")
+    lines += ["", "rows by tokens", *_histogram(it.histogram, found.max_length)]
+    lines += ["", "what max_length may be"]
+    rows = [("", "rows that fit", "needs", "")]
+    rows += [(f"{c.max_length:,}", f"{c.fits:.1%}", c.memory, c.why) for c in found.choices]
+    lines.append(textwrap.indent(table(rows), "  "))
     for title, counts in found.composition.items():
         lines += ["", title, *_counts(counts)]
     if found.gaps:
@@ -140,12 +141,12 @@ def statistics(found: Statistics) -> str:
     return "\n".join(lines)
 
 
-def _histogram(bins: list[tuple[int, int, int]], limit: int | None) -> Iterator[str]:
-    most = max((count for _, _, count in bins), default=0)
-    for low, high, count in bins:
-        bar = "#" * -(-40 * count // most) if most else ""
-        over = "  over max_length" if limit and low > limit and count else ""
-        yield f"  {low:>7,} - {high:<7,}{count:>9,}  {bar}{over}"
+def _histogram(bars: Sequence[Bar], limit: int | None) -> Iterator[str]:
+    most = max((bar.rows for bar in bars), default=0)
+    for bar in bars:
+        drawn = "#" * -(-40 * bar.rows // most) if most else ""
+        over = "  over max_length" if limit and bar.start > limit and bar.rows else ""
+        yield f"  {bar.start:>7,} - {bar.end - 1:<7,}{bar.rows:>9,}  {drawn}{over}"
 
 
 def _counts(counts: dict[str, float]) -> Iterator[str]:
