@@ -41,14 +41,17 @@ def _steps(axes: Any, state: Survey) -> None:
     for x, (rows, lost) in enumerate(zip(kept, gone, strict=True)):
         text = f"{rows:,}" + (f"\n-{lost:,}" if lost else "")
         axes.annotate(text, (x, rows + lost), ha="center", va="bottom", fontsize=8)
-    axes.margins(y=0.22)
+    axes.set_ylim(0, 1.3 * max((step.read for step in state.steps), default=1) or 1)
     axes.set_title("Rows after each step", loc="left")
     axes.legend(frameon=False, loc="upper right", ncols=2)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _lengths(axes: Any, told: Statistics) -> None:
-    bars = told.tokens.histogram[:-1] or told.tokens.histogram  # the last one holds what is beyond
+    first = told.tokens.histogram[0]
+    bars = [  # the last one may hold all that is longer than p99
+        bar for bar in told.tokens.histogram if bar.end - bar.start == first.end - first.start
+    ]
     axes.bar(
         [bar.start for bar in bars],
         [bar.rows for bar in bars],
@@ -57,21 +60,25 @@ def _lengths(axes: Any, told: Statistics) -> None:
         color=BARS,
         ec="white",
     )
-    for name in ("p50", "p95", "p99"):
+    for name, high in (("p50", 1.0), ("p95", 1.0), ("p99", 0.72)):
         value = getattr(told.tokens.total, name)
         axes.axvline(value, color="#1b1f24", lw=0.8, ls=":")
         axes.annotate(
             f"{name} {value:,.0f}",
-            (value, 1.0),
+            (value, high),
             xycoords=("data", "axes fraction"),
             rotation=90,
             va="top",
             ha="right",
             fontsize=8,
         )
+    wide = 1.25 * bars[-1].end
+    axes.set_xlim(0, wide)
     if told.max_length:
-        axes.axvline(told.max_length, color=BUDGET, lw=1.4, label=f"max_length {told.max_length:,}")
-        axes.legend(frameon=False, loc="upper right")
+        beyond = ", further to the right" if told.max_length > wide else ""
+        label = f"max_length {told.max_length:,}{beyond}"
+        axes.axvline(told.max_length, color=BUDGET, lw=1.4, label=label)
+        axes.legend(frameon=False, loc="upper left")
     axes.set_title(f"Tokens of a row ({told.seen})", loc="left")
     axes.set_ylabel("rows")
     axes.spines[["top", "right"]].set_visible(False)
