@@ -10,7 +10,7 @@ import numpy as np
 
 # words with the letters that break; punctuation of print where the language has it
 VOCABULARY = {
-    "en": "the café’s menu isn’t naïve “quoted” words — fiancée, résumé, façade… don’t you’re it’s "
+    "en": "the café’s menu isn’t naïve “quoted” words — fiancée résumé façade… don’t you’re it’s "
     "£20 €35 90° Zoë Brontë cooperate déjà vu market morning coffee people © 2024 ½ tea",
     "de": "für Straße Mädchen schön Übung größer Äpfel Öl „Grüße“ müssen weiß heißt Tür fünf "
     "möchte Köln — früher süß Fußgänger Würde und der Tag ist",

@@ -24,7 +24,8 @@ def clean(batch: Batch, mail: Mask, web: Mask, spoken: Mask) -> None:
 
 def mail_lines(text: str) -> str:
     """The mail without "Sent from my phone" and without paragraphs that are disclaimers."""
-    text = patterns.line("mail", "sent_from").sub("", text)
+    shorter = patterns.line("mail", "sent_from").sub("", text)
+    text = text if shorter == text else shorter.rstrip()
     kept: list[str] = []
     end = 0
     for match in _disclaimer().finditer(text):

@@ -16,6 +16,7 @@ NAME = "fillers"
 _PAUSE = re.compile(rf"{PAUSE}?[ \t]*")
 _STARTS = '.!?:;…\n"“'
 _GLUED, _GLUING = '\n(["“', '.,;:!?)]"”\n'
+_DASHES = ("—", "–", "--")
 _CLOSED = re.compile(r"[.!?…]+[ \t]*")
 _BARE = re.compile(r"^([^\n:]{1,40}):[ \t]*(?:\n|\Z)", re.M)
 _SUBJECTS = ("i", "you", "we", "they")  # "you like you" says something
@@ -124,8 +125,11 @@ def _cut(pieces: list[str], place: _Place, text: str) -> int:
     head = pieces.pop().rstrip(" \t")
     if head.endswith(",") and (place.mark or place.ends):
         head = head[:-1]
-    elif place.mark in ("—", "–", "--"):
+    elif place.mark in _DASHES and not head.endswith(_DASHES):
         head += " " + place.mark
+    elif head.endswith("(") and after == ")":
+        pieces += [head[:-1].rstrip(" \t")]
+        return close + 1
     glued = not head or head[-1] in '(["“' or not after or after in '.,;:!?)]"”\n'
     pieces += [head, "" if glued else " "]
     return close

@@ -54,12 +54,14 @@ def unquoted(text: str, language: str | None = None) -> str:
     """The newest message: without what it quotes, with answers between quotes kept."""
     separator = patterns.line("mail", "separators").search(text)
     if separator and text[: separator.start()].strip():
-        text = text[: separator.start()]
+        text = text[: separator.start()].rstrip()
     lines = text.rstrip().split("\n")
     if max(map(len, lines)) > _LONGEST:
         return text
     replies = _read("\n".join(lines), language).replies
-    kept = _unquoted_lines(lines, [reply.headers for reply in replies if reply.headers])
+    headers = [reply.headers for reply in replies if reply.headers]
+    headers += patterns.line("mail", "wrote").findall(text)
+    kept = _unquoted_lines(lines, headers)
     return text if len(kept) == len(lines) else re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
 
 

@@ -10,7 +10,7 @@ import ftfy
 import pyarrow.compute as pc
 from ftfy.badness import badness, is_bad
 
-from ftc.prep.clean import macintosh
+from ftc.prep.clean import certain
 from ftc.prep.clean.batch import Batch, flags
 
 NAME = "mojibake"
@@ -32,11 +32,11 @@ def repaired(text: str) -> str:
     no more likely is not taken.
     """
     if not is_bad(text):
-        return macintosh.repaired(text)
+        return certain.repaired(text)
     found = ftfy.fix_encoding(text.replace(*_LOST_QUOTE), _CONFIG)
     if is_bad(found) and "\n" in text:
         found = "".join(_line(line) for line in text.splitlines(keepends=True))
-    return found if badness(found) < badness(text) else text
+    return certain.repaired(found) if badness(found) < badness(text) else text
 
 
 def _line(line: str) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pyarrow as pa
 
 from ftc.prep import rows as table
 from ftc.prep.clean import (
     boilerplate,
     language,
-    lists,
     mail,
     mojibake,
     punctuation,
@@ -110,14 +106,9 @@ def _flagged(rows: pa.Table, which: Mask) -> pa.Table:
     return table.with_column(rows, "flags", flagged)
 
 
-def _files(_: Inputs) -> Sequence[Path]:
-    return lists.files()
-
-
 STEP = Step(
     name="clean",
     apply=apply,
     code=("ftc.prep.clean", "ftc.preparation.clean"),
     libraries=("ftfy", "mail-parser-reply", "py3langid"),
-    files=_files,
 )
