@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ftc.data.json_rows import LISTS
 from ftc.prep.collect import encoding
 from ftc.prep.collect.encoding import Line
-from ftc.prep.collect.opened import Opened
+from ftc.prep.collect.opened import Opened, raw_lines
 from ftc.prep.collect.piece import Bad, Record, Unreadable
 from ftc.prep.collect.values import SCAN, Values
 
@@ -39,19 +39,31 @@ def is_lines(file: Opened) -> bool:
 
 
 def _lines(file: Opened) -> Iterator[Record | Bad]:
-    """The straight way for lines that hold one object, as nearly all do."""
-    for line in encoding.lines(file):
-        if isinstance(line, Bad):
-            yield line
+    """The straight way for lines of UTF-8 that hold one object, as nearly all do."""
+    if encoding.wide_encoding(file.head):
+        yield from _slowly(encoding.lines(file))
+        return
+    for item in raw_lines(file.stream):
+        if isinstance(item, Bad):
+            yield item
             continue
-        number, text, recoded = line
+        number, raw = item
         try:
+            text = raw.decode()
             value, end = SCAN(text, 0)
         except (ValueError, StopIteration, RecursionError):
-            value, end = None, -1
-        if end == len(text) and value.__class__ is dict:
-            yield Record(f"line {number}", value, recoded)
-        elif text := text.strip():
+            value = None
+        if value.__class__ is dict and (end + 1 >= len(text) or text[end:].isspace()):
+            yield Record(f"line {number}", value)
+        else:
+            yield from _slowly([encoding.line(number, raw)])
+
+
+def _slowly(lines: Iterable[Line | Bad]) -> Iterator[Record | Bad]:
+    for line in lines:
+        if isinstance(line, Bad):
+            yield line
+        elif text := line.text.strip():
             yield _line(line, text)
 
 

@@ -34,13 +34,14 @@ def lines(file: Opened) -> Iterator[Line | Bad]:
     for item in raw_lines(file.stream):
         if isinstance(item, Bad):
             yield item
-            continue
-        number, raw = item
-        try:
-            text, recoded = raw.decode().rstrip("\r\n"), 0
-        except UnicodeDecodeError:
-            text, recoded = decoded(raw)
-        yield Line(number, text.removeprefix(_BOM) if number == 1 else text, recoded)
+        else:
+            yield line(*item)
+
+
+def line(number: int, raw: bytes) -> Line:
+    """A line of a file; before the first one there may be a byte order mark."""
+    found, recoded = decoded(raw)
+    return Line(number, found.removeprefix(_BOM) if number == 1 else found, recoded)
 
 
 def decoded(raw: bytes) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +109,7 @@ def _outcome(
 def _ids(pieces: list[Piece], name: str, seen: Seen) -> list[str]:
     """Ids of file name, content, and how often that content came before in the file."""
     ids = [identity(name, "0", *piece.turns) for piece in pieces]
-    keys = np.array([int(row, 16) for row in ids], np.uint64)
+    keys = np.frombuffer(bytes.fromhex("".join(ids)), ">u8").astype(np.uint64)
     before = seen.before(keys)
     seen.add(keys)
     if not before.any() and len(set(ids)) == len(ids):
@@ -124,18 +125,14 @@ def _ids(pieces: list[Piece], name: str, seen: Seen) -> list[str]:
 
 def _contents(pieces: list[Piece], extras: list[str]) -> dict[str, pa.Array]:
     """The columns that hold the source's own text; UnicodeEncodeError for what is no text."""
-    roles: list[str] = []
-    contents: list[str] = []
-    offsets = [0]
-    for piece in pieces:
-        roles += piece.turns[::2]
-        contents += piece.turns[1::2]
-        offsets.append(len(roles))
+    flat = list(chain.from_iterable([piece.turns for piece in pieces]))
     turns = pa.StructArray.from_arrays(
-        [pa.array(roles, pa.string()), pa.array(contents, pa.string())], fields=list(TURN)
+        [pa.array(flat[::2], pa.string()), pa.array(flat[1::2], pa.string())], fields=list(TURN)
     )
+    offsets = np.zeros(len(pieces) + 1, np.int32)
+    np.cumsum([len(piece.turns) // 2 for piece in pieces], out=offsets[1:])
     return {
-        "turns": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns),
+        "turns": pa.ListArray.from_arrays(pa.array(offsets), turns),
         "title": pa.array([piece.title for piece in pieces], pa.string()),
         "extra": pa.array(extras, pa.string()),
     }

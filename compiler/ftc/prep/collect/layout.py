@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ftc.data.example import Example, Message
@@ -16,7 +16,7 @@ from ftc.prep.rows import Form
 from ftc.preparation.collect import Collect
 
 Row = dict[str, Any]
-Converter = Callable[[str, Row, int], Iterator[Found]]  # place, row, recoded lines
+Converter = Callable[[str, Row, int], Iterable[Found]]  # place, row, recoded lines
 PAIRS = (  # columns that hold a question and its answer in data sets of the hub
     ("prompt", "completion"),
     ("prompt", "response"),
@@ -105,21 +105,18 @@ def converter(layout: Layout, settings: Collect) -> Converter:
     form = layout.format
     quick = None if names or form is None else QUICK.get(form.name)
 
-    def convert(place: str, row: Row, recoded: int) -> Iterator[Found]:
+    def convert(place: str, row: Row, recoded: int) -> Iterable[Found]:
         record = {names.get(name, name): value for name, value in row.items()} if names else row
         if form is None:
-            yield from _chunks(place, record, layout.text, settings, recoded)
-            return
+            return _chunks(place, record, layout.text, settings, recoded)
         if quick is not None and (turns := quick(record)) is not None:
-            yield Piece(place, turns, "", "table", _NONE, _FORMS[form.name], recoded)
-            return
+            return (Piece(place, turns, "", "table", _NONE, _FORMS[form.name], recoded),)
         try:
-            example = form.convert(record)
-            yield _finished(place, example, record, form.name, recoded)
+            return (_finished(place, form.convert(record), record, form.name, recoded),)
         except BadRow as error:
-            yield _bad(place, row, form.name, str(error))
+            return (_bad(place, row, form.name, str(error)),)
         except RecursionError:
-            yield Bad(place, "nested too deeply")
+            return (Bad(place, "nested too deeply"),)
 
     return convert
 

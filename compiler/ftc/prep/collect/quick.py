@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_SPOKEN = {"role", "content"}
 _OTHER = {"user": "assistant", "assistant": "user"}
 
 
@@ -37,10 +36,10 @@ def chat(row: dict[str, Any]) -> tuple[str, ...] | None:
     turns: list[str] = []
     expected = "user"
     for turn in messages:
-        if turn.__class__ is not dict or turn.keys() != _SPOKEN:
+        if turn.__class__ is not dict or len(turn) != 2:
             return None
-        role, content = turn["role"], turn["content"]
-        if content.__class__ is not str or not content.strip():
+        role, content = turn.get("role"), turn.get("content")
+        if content.__class__ is not str or not content or content.isspace():
             return None
         if role != expected and (turns or role != "system"):
             return None
