@@ -47,6 +47,8 @@ def test_folders_globs_and_files_are_found_once_by_name(folder):
         "deep/er/c.html",
     ]
     assert [one.name for one in found(inputs(folder / "deep", "../b.txt"))] == ["../b.txt"]
+    assert [one.name for one in found(inputs(folder, "prepared"))] == ["prepared/x.txt"]
+    assert [one.name for one in found(inputs(folder, ".hidden/e.txt"))] == [".hidden/e.txt"]
     assert [one.name for one in found(inputs(folder, str(folder / "a.md")))] == ["a.md"]
 
 

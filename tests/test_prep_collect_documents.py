@@ -81,6 +81,15 @@ def test_word_keeps_headings_tables_and_order(tmp_path):
     ]
 
 
+def test_a_transcript_in_word_is_read_as_one(tmp_path):
+    files.word_transcript(tmp_path / "a.docx")
+    seen = collect(tmp_path)
+    assert [(row.place, row.medium) for row in seen.rows] == [("00:00:03", "transcript")]
+    assert seen.texts() == [
+        "Weekly call-20261123\nAnna Berg: Welcome everybody.\nTom: Thanks.\nLet us begin."
+    ]
+
+
 def test_bad_word_files_are_named(tmp_path):
     files.broken_word(tmp_path / "cut.docx", "cut")
     files.broken_word(tmp_path / "gone.docx", "gone")

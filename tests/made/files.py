@@ -90,6 +90,15 @@ def word(path, title=""):
     document.save(str(path))
 
 
+def word_transcript(path):
+    """A meeting as Teams gives it for download: a paragraph a turn, its name and time on top."""
+    document = docx.Document()
+    document.add_paragraph("Weekly call-20261123")
+    for text in ("Anna Berg   0:03\nWelcome everybody.", "Tom   0:09\nThanks.\nLet us begin."):
+        document.add_paragraph(text)
+    document.save(str(path))
+
+
 def broken_word(path, fault):
     """A DOCX that is cut off, has no document in it, or broken XML."""
     word(path)

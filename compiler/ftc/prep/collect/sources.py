@@ -65,7 +65,7 @@ def found(inputs: Inputs) -> list[Found]:
             data_set(entry)
             files[entry] = Found(Path(entry), entry, "hub", 0)
             continue
-        paths = [path for path in _paths(entry, inputs.folder) if not _within(path, out)]
+        paths = list(_paths(entry, inputs.folder, out))
         if not paths:
             raise FtcError(
                 f"prepare.sources: {entry!r} matches no file", hint=_hint(entry, inputs.folder)
@@ -97,15 +97,17 @@ def data_set(entry: str) -> recipe.Data:
     return recipe.Data.model_validate(named)
 
 
-def _paths(entry: str, folder: Path) -> Iterator[Path]:
+def _paths(entry: str, folder: Path, out: Path) -> Iterator[Path]:
+    """The files of an entry; those in `out` only where the entry names them or their folder."""
     path = folder / Path(entry).expanduser()
     if path.is_dir():
-        yield from _walk(path)
+        named = _within(path, out)
+        yield from (one for one in _walk(path) if named or not _within(one, out))
     elif path.exists():
         yield path
     elif glob.has_magic(entry):
         for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 - Path has no absolute ones
-            if not Path(match).is_dir():
+            if not Path(match).is_dir() and not _within(Path(match), out):
                 yield Path(match)
 
 

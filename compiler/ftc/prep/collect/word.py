@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from ftc.prep.collect import transcript
+from ftc.prep.collect.encoding import Line
 from ftc.prep.collect.opened import HELD_BYTES, Opened
 from ftc.prep.collect.piece import Found, Unreadable
 from ftc.prep.collect.prose import Block
@@ -23,14 +25,22 @@ _CELLS = " | "
 
 
 def read(file: Opened, settings: Collect) -> Iterator[Found]:
-    """Chunks by headings; places count paragraphs and tables of the document from 1."""
+    """Chunks by headings; places count paragraphs and tables of the document from 1.
+
+    A transcript, as Teams writes it, is read as one.
+    """
     if file.head.startswith(_OLE):
         raise Unreadable("encrypted DOCX, or an old .doc file")
     document = _document(file)
-    found = list(pieces(_items(document), settings, "prose", _title(document)))
-    if not found:
+    items = list(_items(document))
+    if not items:
         raise Unreadable("no text in the DOCX")
-    yield from found
+    lines = [line for item in items for line in item.text.split("\n")]
+    form = transcript.shape(lines)
+    if form is None:
+        yield from pieces(items, settings, "prose", _title(document))
+    else:
+        yield from transcript.read((Line(i, t, 0) for i, t in enumerate(lines, 1)), form, settings)
 
 
 def _document(file: Opened) -> Any:  # Any: python-docx comes without types
