@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "compiler"), str(ROOT / "tests"), str(ROOT)]
 
+from bench_data import whole  # noqa: E402 - found by the line above
 from bench_data.environment import peers  # noqa: E402 - found by the line above
 from bench_data.goals import verdicts  # noqa: E402
 from bench_data.page import page, table  # noqa: E402
@@ -25,16 +26,21 @@ SIZES = (10_000, 100_000, 1_000_000)
 def main(arguments: list[str] | None = None) -> int:
     """Measure, then write or print the page; 1 when a goal was missed."""
     asked = parsed(arguments)
-    results = []
-    chosen = [one for one in subjects(peers()) if not asked.only or one.name in asked.only]
+    python = peers()
+    results, further = [], []
+    chosen = [one for one in subjects(python) if not asked.only or one.name in asked.only]
     for subject in chosen:
         for result in measure(subject, asked.rows):
             print(table([result]).splitlines()[-1], file=sys.stderr, flush=True)
             results.append(result)
+    if not asked.only or whole.NAME in asked.only:
+        result, text = whole.measured(max(asked.rows), python)
+        print(table([result]).splitlines()[-1], file=sys.stderr, flush=True)
+        further.append(text)
     judged = [verdict for verdict in verdicts(results) if verdict.goal.subject in names(chosen)]
-    text = page(chosen, results, judged, asked.rows)
-    whole = not asked.only and tuple(asked.rows) == SIZES
-    out = asked.out or (PAGE if whole else None)
+    text = page(chosen, results, judged, asked.rows, further)
+    complete = not asked.only and tuple(asked.rows) == SIZES
+    out = asked.out or (PAGE if complete else None)
     if out:
         out.write_text(text, encoding="utf-8")
     else:

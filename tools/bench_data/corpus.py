@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from made import contamination, duplicates, mojibake, pii, words
+from made import contamination, duplicates, mojibake, people, pii, words
 
 from bench_data.ours import engine
 from ftc.prep import rows
@@ -72,7 +72,8 @@ def plain(count: int, folder: Path) -> None:
     texts = words.texts(count, SEED)
     write(texts, folder, form="text")
     _lines(folder / "rows.jsonl", texts)
-    (folder / "tokenizer.json").write_bytes((MODEL / "tokenizer.json").read_bytes())
+    (folder / "tokenizer.json").symlink_to(MODEL / "tokenizer.json")
+    (folder / "model").symlink_to(MODEL)
 
 
 def collected(count: int, folder: Path) -> None:
@@ -126,6 +127,13 @@ def personal(count: int, folder: Path) -> None:
         write([document.text for document in made], folder, first=first)
         truth += [document.truth for document in made[: SCORED - len(truth)]]
     _truth(folder, {"spans": truth})
+
+
+def named(count: int, folder: Path) -> None:
+    """Documents with people's names and with capitalised words that are none."""
+    made = people.documents(count, SEED)
+    write([document.text for document in made], folder)
+    _truth(folder, {"spans": [document.truth for document in made]})
 
 
 def garbled(count: int, folder: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,9 +70,15 @@ class Result:
 
 
 def result(
-    side: Side, method: Method, subject: str, folder: Path, rows: int, score: Score
+    side: Side,
+    method: Method,
+    subject: str,
+    folder: Path,
+    rows: int,
+    score: Score,
+    before: Sequence[str] = (),
 ) -> Result:
-    """One measurement with its scores."""
+    """One measurement with its scores; `before` stands in front of the command, as a profiler."""
     with TemporaryDirectory(prefix="ftc-bench-") as scratch:
         answer, taken = Path(scratch) / "answer.json", Path(scratch) / "taken.json"
         spec = {
@@ -85,7 +91,7 @@ def result(
             "answer": str(answer),
             "taken": str(taken),
         }
-        command = [str(side.python), "-P", "-m", "bench_data.child", json.dumps(spec)]
+        command = [*before, str(side.python), "-P", "-m", "bench_data.child", json.dumps(spec)]
         try:
             done = subprocess.run(
                 command,
@@ -97,7 +103,7 @@ def result(
             )
         except subprocess.TimeoutExpired:
             return Result(subject, method.name, side.ours, rows, why=f"ended after {PATIENCE} s")
-        if done.returncode:
+        if done.returncode or not taken.exists():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             return Result(subject, method.name, side.ours, rows, why=f"failed: {last[:200]}")
         used = json.loads(taken.read_text("utf-8"))

@@ -67,6 +67,11 @@ def spans(answer: dict[str, list[Any]], folder: Path, rows: int) -> dict[str, fl
     return whole | {kind: rate.recall for kind, rate in planted.items()}
 
 
+def lengths(answer: dict[str, float], folder: Path, rows: int) -> dict[str, float]:
+    """The quantiles themselves."""
+    return answer
+
+
 def exact(answer: dict[str, list[int]], folder: Path, rows: int) -> dict[str, float]:
     """Recall of equal texts and of those spelled in another way; precision by normalised text."""
     dropped = set(answer["dropped"])

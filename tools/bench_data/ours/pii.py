@@ -10,8 +10,8 @@ import pyarrow as pa
 from bench_data.method import Method
 from bench_data.ours.steps import prepare, through
 from ftc.prep import rows
-from ftc.prep.redact import STEP
 from ftc.prep.redact.search import find_all
+from ftc.prep.redact.step import STEP
 
 
 def _redact(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
