@@ -1,4 +1,4 @@
-"""The section about one pass over all rows: rows in and out of each step, and whose code it is."""
+"""The section about one pass over all rows: rows in and out by step, and whose code it is."""
 
 from __future__ import annotations
 
