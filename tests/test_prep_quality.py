@@ -4,8 +4,12 @@ import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
+from hypothesis import strategies as st
 from made import quality as made
 
 from ftc.data import layouts
@@ -301,7 +305,7 @@ def test_words_of_the_recipe_count_as_toxic(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("wrong", "said"),
     [
         ({"drop": ["empty"]}, "prepare.quality.drop"),
         ({"off": ["cut"]}, "prepare.quality.off"),
@@ -309,9 +313,9 @@ def test_words_of_the_recipe_count_as_toxic(tmp_path):
         ({"words_file": "nowhere.txt"}, "prepare.quality.words_file"),
     ],
 )
-def test_names_that_nothing_has_are_refused(tmp_path, settings, said):
+def test_names_that_nothing_has_are_refused(tmp_path, wrong, said):
     with pytest.raises(FtcError, match=said):
-        done(tmp_path, [chat("Who?", "Me.")], **settings)
+        done(tmp_path, [chat("Who?", "Me.")], **wrong)
 
 
 def test_a_judges_score_counts_with_its_weight():
@@ -409,3 +413,26 @@ def test_phrases_of_refusing_models_are_told_from_those_of_people(tmp_path, name
     missed = [row.turns[1][1] for row in found if row.id not in hits]
     assert len(texts) > 30
     assert len(hits) == 0 if least == 0 else len(hits) >= least * len(texts), missed
+
+
+ROLES = ("system", "user", "assistant", "tool", "chosen", "rejected", "completion", "text")
+TURNS = st.tuples(st.sampled_from(ROLES), st.text(max_size=40))
+ANY = st.lists(
+    st.tuples(st.sampled_from(["chat", "text", "preference", "kto"]), st.lists(TURNS, max_size=4)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(ANY)
+@how(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_row_is_lost_whatever_it_is_made_of(tmp_path, drawn):
+    found = [
+        Row(f"{i:016x}", "a", str(i), tuple(turns), form=form)
+        for i, (form, turns) in enumerate(drawn)
+    ]
+    with TemporaryDirectory(dir=tmp_path) as folder:
+        outcomes, _ = done(Path(folder), found, batch=2)
+    dropped = [line["row"] for line in lines(outcomes) if line["action"] == "dropped"]
+    assert sorted([*dropped, *kept(outcomes)]) == [row.id for row in found]
+    assert all(row.turns == found[int(row.id, 16)].turns for row in kept(outcomes).values())

@@ -21,9 +21,7 @@ def words(texts: pa.Array) -> npt.NDArray[np.float64]:
     begins[1:] &= space[:-1]
     firsts = starts[:-1][starts[:-1] < starts[1:]]
     begins[firsts] = ~space[firsts]
-    total = np.zeros(len(data) + 1, np.int32)
-    np.cumsum(begins, out=total[1:])
-    found = (total[starts[1:]] - total[starts[:-1]]).astype(np.float64)
+    found = np.diff(np.searchsorted(np.flatnonzero(begins), starts)).astype(np.float64)
     wide = pc.utf8_length(texts).to_numpy(zero_copy_only=False) < np.diff(starts)
     if wide.any():
         found[wide] += matches(texts.filter(pa.array(wide)), UNSPACED) / LETTERS_A_WORD

@@ -15,6 +15,7 @@ NEEDS = {
     "text": ("text",),
 }
 MARKS = ("-", "*", "_", "#")
+ASKING = ("user", "system")
 NOTHING = r"^[\s.…_*#\x{200B}-\x{200F}\x{FEFF}-]*$|^\s*(?:todo|tbd|xxx+)\W*$"
 
 
@@ -27,7 +28,7 @@ def missing_field(seen: View) -> Iterator[Found]:
             continue
         start, end = said.spans[row]
         roles = said.roles[start:end]
-        if form == "chat" and roles[-1:] in (["user"], ["system"]):
+        if form == "chat" and roles and roles[-1] in ASKING:
             yield Found(row, 1.0, f"ends with a turn of role {roles[-1]}")
         absent = [role for role in NEEDS[form] if role not in roles]
         if absent:

@@ -15,7 +15,7 @@ from ftc.prep.quality import norms, reviewing, survey
 from ftc.prep.quality.table import CHECKS, FLAGS, JUDGE, WEIGHTS
 from ftc.prep.quality.toxicity import listed, words_path
 from ftc.prep.quality.view import Found, View, view
-from ftc.prep.rows import noted, texts, with_column
+from ftc.prep.rows import dumped, texts, with_column
 from ftc.prep.step import Inputs, Outcome, Step
 from ftc.preparation.quality import Quality
 
@@ -47,15 +47,18 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
     scored = [form in FORMS for form in seen.forms]
     scores = [_scores(its) for its in faults]
     marks = [
-        quality(score, weights, notes.get(JUDGE))
+        1.0 if score is _CLEAN and JUDGE not in notes else quality(score, weights, notes.get(JUDGE))
         for score, notes in zip(scores, seen.notes, strict=True)
     ]
     reasons = [
         _reason(its, mark, settings, KEPT in notes) if form else ("", "")
         for its, mark, form, notes in zip(faults, marks, scored, seen.notes, strict=True)
     ]
-    marked = noted(rows, lambda i: {"scores": scores[i], "quality": marks[i]} if scored[i] else {})
-    marked = _flagged(marked, faults)
+    found_out = [
+        dumped(notes | {"scores": score, "quality": mark} if form else notes)
+        for notes, score, mark, form in zip(seen.notes, scores, marks, scored, strict=True)
+    ]
+    marked = _flagged(with_column(rows, "notes", found_out), faults)
     lines = pa.concat_tables([looked.ledger, _ledger(rows, faults, reasons)]).combine_chunks()
     figures = looked.figures | _figures(faults, marks, scored)
     kept = pa.array([not reason for reason, _ in reasons], pa.bool_())
