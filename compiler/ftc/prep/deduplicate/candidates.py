@@ -14,25 +14,31 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ftc.prep.deduplicate.arrays import Hashes, Numbers, Truths, firsts, spans
+from ftc.prep.deduplicate.arrays import Bytes, Hashes, Numbers, Truths, firsts, spans
 from ftc.prep.deduplicate.gathered import sets
 from ftc.prep.deduplicate.overlap import Known
 from ftc.prep.deduplicate.shingles import BITS
 
 _KEPT = 42  # bits of an n-gram's hash in the index; what they confuse is found out afterwards
-_COUNTED = 8192  # n-grams counted at a time; one that occurs twice among them counts once
+_SLOTS = 26  # bits of an n-gram's hash that it is counted by
 _ROWS = 1 << 14  # rows ordered at a time
 _FULL = 256  # rows of a bucket that are all compared with each other
 _REACH = 32  # rows before it that a row is compared with in the largest buckets
 _STEP = 1 << 20  # pairs made at a time
 
 
-class Buckets(NamedTuple):
-    """Rows that share an n-gram side by side; `ends[i]` is the end of the bucket of `rows[i]`."""
+Places = npt.NDArray[np.int32]
 
-    rows: Numbers
-    ends: Numbers
-    reach: Numbers
+
+class Buckets(NamedTuple):
+    """Rows that share an n-gram side by side, as numbers of 32 bits.
+
+    `ends[i]` is the end of the bucket of `rows[i]`, `reach[i]` how many rows before it it meets.
+    """
+
+    rows: Places
+    ends: Places
+    reach: Places
 
 
 def buckets(known: Known, alive: Truths, threshold: float) -> Buckets:
@@ -40,86 +46,106 @@ def buckets(known: Known, alive: Truths, threshold: float) -> Buckets:
     seen = _frequencies(known, alive)
     bits = max(1, len(alive).bit_length())
     kept = min(_KEPT, 64 - bits)
-    parts = [np.zeros(0, np.uint64)]
+    keys = np.empty(int(_lengths(known.grams[alive], threshold).sum()), np.uint64)
+    done = 0
     for rows, hashes in _prefixes(known, alive, threshold, seen):
-        parts.append(((hashes >> np.uint64(_KEPT - kept)) << np.uint64(bits)) | rows)
-    keys = np.concatenate(parts)
-    del parts, seen
+        keys[done : done + len(rows)] = (
+            (hashes >> np.uint64(_KEPT - kept)) << np.uint64(bits)
+        ) | rows
+        done += len(rows)
+    del seen
     keys.sort()
-    first = firsts(keys >> np.uint64(bits))
-    keys = keys[~(first & np.append(first[1:], True))] if keys.size else keys
-    rows = np.asarray(keys & np.uint64((1 << bits) - 1), np.int64)
-    return _bucketed(rows, np.flatnonzero(firsts(keys >> np.uint64(bits))))
+    return _bucketed(*_shared(keys, bits))
+
+
+def _shared(keys: Hashes, bits: int) -> tuple[Places, Numbers]:
+    """Rows of the keys whose n-gram another row has too, and where each n-gram starts among them.
+
+    Some at a time: all keys at once take a large part of the memory already.
+    """
+    rows, heads = [np.zeros(0, np.int32)], [np.zeros(0, bool)]
+    for start in range(0, len(keys), _STEP):
+        part = keys[max(start - 1, 0) : start + _STEP + 1] >> np.uint64(bits)
+        first = firsts(part)
+        last = np.append(first[1:], True)
+        mine = slice(1 if start else 0, len(part) - (start + _STEP < len(keys)))
+        chosen = ~(first & last)[mine]
+        found = keys[start : start + _STEP][chosen] & np.uint64((1 << bits) - 1)
+        rows.append(found.astype(np.int32))
+        heads.append(first[mine][chosen])
+    return np.concatenate(rows), np.flatnonzero(np.concatenate(heads))
 
 
 def narrowed(found: Buckets, labels: Numbers, done: int) -> Buckets:
     """Only the buckets that have rows of different labels, and rows further apart than `done`."""
-    rows, ends, reach = found
+    wide = found.reach > done
+    rows, starts = found.rows[wide], np.flatnonzero(firsts(found.ends[wide]))
     if not rows.size:
-        return found
-    starts = np.flatnonzero(firsts(ends))
+        return _bucketed(rows, starts)
     mine = labels[rows]
-    low, high = np.minimum.reduceat(mine, starts), np.maximum.reduceat(mine, starts)
+    several = np.minimum.reduceat(mine, starts) != np.maximum.reduceat(mine, starts)
     sizes = np.diff(np.append(starts, len(rows)))
-    kept = np.repeat((low != high) & (reach[starts] > done), sizes)
-    rows, sizes = rows[kept], sizes[(low != high) & (reach[starts] > done)]
+    rows, sizes = rows[np.repeat(several, sizes)], sizes[several]
     return _bucketed(rows, np.cumsum(sizes) - sizes)
 
 
 def pairs(found: Buckets, nearest: int, furthest: int) -> Iterator[tuple[Numbers, Numbers]]:
     """Pairs of rows of a bucket that stand `nearest` to `furthest` apart in it, some at a time."""
-    live = np.arange(len(found.rows))
-    for distance in range(nearest, furthest + 1):
-        fits = (live + distance < found.ends[live]) & (distance <= found.reach[live])
-        live = live[fits]
-        if not live.size:
-            return
-        for start in range(0, len(live), _STEP):
-            part = live[start : start + _STEP]
-            yield found.rows[part], found.rows[part + distance]
+    for start in range(0, len(found.rows), _STEP):
+        live = start + np.flatnonzero(found.reach[start : start + _STEP] >= nearest)
+        for distance in range(nearest, furthest + 1):
+            fits = (live + distance < found.ends[live]) & (distance <= found.reach[live])
+            live = live[fits]
+            if not live.size:
+                break
+            a, b = found.rows[live], found.rows[live + distance]
+            yield a.astype(np.int64), b.astype(np.int64)
 
 
-def _bucketed(rows: Numbers, starts: Numbers) -> Buckets:
-    if not rows.size:
-        return Buckets(rows, rows, rows)
+def _bucketed(rows: Places, starts: Numbers) -> Buckets:
     sizes = np.diff(np.append(starts, len(rows)))
-    reach = np.where(sizes <= _FULL, sizes - 1, np.maximum(_FULL * _FULL // sizes, _REACH))
-    return Buckets(rows, np.repeat(starts + sizes, sizes), np.repeat(reach, sizes))
+    reach = np.minimum(np.maximum(_FULL * _FULL // sizes, _REACH), sizes - 1)
+    reach[sizes <= _FULL] = sizes[sizes <= _FULL] - 1
+    ends = (starts + sizes).astype(np.int32)
+    return Buckets(rows, np.repeat(ends, sizes), np.repeat(reach.astype(np.int32), sizes))
 
 
 def _prefixes(
-    known: Known, alive: Truths, threshold: float, seen: npt.NDArray[np.uint32]
+    known: Known, alive: Truths, threshold: float, seen: Bytes
 ) -> Iterator[tuple[Hashes, Hashes]]:
     """(rows, hashes) of the n-grams by which rows are found."""
     for first, values, counts in _alive(known, alive):
         rows = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-        rarity = np.minimum(seen[_slots(values, seen)], 255).astype(np.uint64)
+        rarity = seen[_slots(values, seen)].astype(np.uint64)
         keys = (rows << np.uint64(_KEPT + 8)) | (rarity << np.uint64(_KEPT))
         keys |= values >> np.uint64(BITS - _KEPT)
         keys.sort()
-        length = np.where(counts > 0, counts - _ceil(counts.astype(np.float64) * threshold) + 1, 0)
-        chosen = keys[spans(np.cumsum(counts) - counts, length)]
+        chosen = keys[spans(np.cumsum(counts) - counts, _lengths(counts, threshold))]
         hashes = chosen & np.uint64((1 << _KEPT) - 1)
         yield (chosen >> np.uint64(_KEPT + 8)) + np.uint64(first), hashes
 
 
-def _ceil(values: npt.NDArray[np.float64]) -> Numbers:
-    return np.asarray(np.ceil(values - 1e-9), np.int64)
+def _lengths(counts: Numbers, threshold: float) -> Numbers:
+    """By how many of its n-grams a row of so many is found."""
+    least = np.ceil(counts.astype(np.float64) * threshold - 1e-9)
+    return np.where(counts > 0, counts - least.astype(np.int64) + 1, 0)
 
 
-def _frequencies(known: Known, alive: Truths) -> npt.NDArray[np.uint32]:
+def _frequencies(known: Known, alive: Truths) -> Bytes:
     """How often n-grams occur, about: an order from rare to frequent is all that is needed."""
     total = int(known.grams[alive].sum())
-    seen = np.zeros(1 << min(max(total.bit_length(), 16), 25), np.uint32)
+    seen = np.zeros(1 << min(max(total.bit_length(), 16), _SLOTS), np.uint8)
     for _, values, _ in _alive(known, alive):
-        slots = _slots(values, seen)
-        for start in range(0, len(slots), _COUNTED):
-            seen[slots[start : start + _COUNTED]] += np.uint32(1)
+        slots = np.sort(_slots(values, seen))
+        first = np.flatnonzero(firsts(slots))
+        counts = np.minimum(np.diff(np.append(first, len(slots))), 255).astype(np.uint16)
+        slots = slots[first]
+        seen[slots] = np.minimum(seen[slots] + counts, 255)
     return seen
 
 
-def _slots(values: Hashes, seen: npt.NDArray[np.uint32]) -> Numbers:
-    return (values >> np.uint64(BITS + 1 - len(seen).bit_length())).astype(np.int64)
+def _slots(values: Hashes, seen: Bytes) -> npt.NDArray[np.uint32]:
+    return (values >> np.uint64(BITS + 1 - len(seen).bit_length())).astype(np.uint32)
 
 
 def _alive(known: Known, alive: Truths) -> Iterator[tuple[int, Hashes, Numbers]]:

@@ -81,6 +81,12 @@ def numbers(paths: Sequence[Path], name: str) -> Numbers:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
+def ids(paths: Sequence[Path]) -> pa.Array:
+    """The ids of all rows of all files."""
+    chunks = [chunk for path in paths for chunk in column(path, "id")["id"].chunks]
+    return pa.concat_arrays([pa.array([], pa.string()), *chunks])
+
+
 def all_pictures(paths: Sequence[Path]) -> Hashes:
     """The pictures of all rows of all files, (rows, PICTURE)."""
     parts = [np.zeros((0, PICTURE), np.uint64)]

@@ -9,7 +9,13 @@ from ftc.prep.deduplicate.candidates import Buckets, buckets, narrowed, pairs
 from ftc.prep.deduplicate.groups import Dropped, settled, united
 from ftc.prep.deduplicate.overlap import HELD, Held, Known, hold, jaccard, jaccards, possible
 
-_DISTANCES = ((1, 4), (5, 16), (17, 64), (65, 1 << 30))  # between looks at what is joined already
+_DISTANCES = (
+    (1, 1),
+    (2, 4),
+    (5, 16),
+    (17, 64),
+    (65, 1 << 30),
+)  # between looks at what is joined already
 _WAITING = 1 << 21  # pairs that wait to be verified
 
 
@@ -19,7 +25,8 @@ def groups(known: Known, alive: Truths, threshold: float) -> Numbers:
     found = buckets(known, alive, threshold)
     done = 0
     for nearest, furthest in _DISTANCES:
-        found = narrowed(found, labels, done)
+        if done:
+            found = narrowed(found, labels, done)
         labels = _linked(known, labels, found, (nearest, furthest), threshold)
         done = furthest
     return labels

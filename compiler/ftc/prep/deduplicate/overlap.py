@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from ftc.prep.deduplicate.arrays import Floats, Hashes, Numbers, Truths, spans
 from ftc.prep.deduplicate.gathered import sets
 from ftc.prep.deduplicate.shingles import BITS, shared_at_most
 
 HELD = 16_000_000  # n-grams in memory at a time, 8 bytes each
-_BLOCK = 1 << 18  # n-grams compared at a time
+_BLOCK = 1 << 16  # n-grams compared at a time
 
 
 class Known(NamedTuple):
@@ -21,6 +22,7 @@ class Known(NamedTuple):
 
     paths: Sequence[Path]
     starts: Numbers
+    ids: pa.Array
     grams: Numbers
     pictures: Hashes
 
@@ -35,15 +37,17 @@ class Held(NamedTuple):
 
 def hold(known: Known, rows: Numbers) -> Held:
     """Read the sets of these rows, which are ascending and all different."""
-    parts = [np.zeros(0, np.uint64)]
+    offsets = np.concatenate([[0], np.cumsum(known.grams[rows])])
+    values = np.empty(int(offsets[-1]), np.uint64)
     edges = np.searchsorted(rows, known.starts)
     for i, path in enumerate(known.paths):
         chosen = rows[edges[i] : edges[i + 1]] - known.starts[i]
         if chosen.size:
             found = sets(path)
             starts = found.offsets[chosen]
-            parts.append(found.values[spans(starts, found.offsets[chosen + 1] - starts)])
-    return Held(rows, np.concatenate(parts), np.concatenate([[0], np.cumsum(known.grams[rows])]))
+            place = slice(offsets[edges[i]], offsets[edges[i + 1]])
+            values[place] = found.values[spans(starts, found.offsets[chosen + 1] - starts)]
+    return Held(rows, values, offsets)
 
 
 def possible(known: Known, a: Numbers, b: Numbers, threshold: float) -> Truths:

@@ -11,6 +11,7 @@ from ftc.prep.deduplicate.words import sequences
 
 BITS = 48
 PICTURE = 4  # words of 64 bits
+_ROWS = 256  # pictures made at a time: what is made on the way stays in a core's cache
 _FACTORS = np.uint64(0xD1342543DE82EF95)  # odd; powers of it tell places in an n-gram apart
 
 
@@ -56,15 +57,17 @@ def pictures(sets: Shingles) -> Hashes:
     Bits that differ between two rows are at most as many as n-grams that only one of them has, so
     the pictures bound from above what two rows share; `shared_at_most` says how.
     """
-    counts = np.diff(sets.offsets)
-    found = np.zeros((len(counts), PICTURE), np.uint64)
-    some = np.flatnonzero(counts)
-    if some.size:
-        bits = np.uint64(1) << (sets.values & np.uint64(63))
-        part = (sets.values >> np.uint64(6)) & np.uint64(PICTURE - 1)
-        for i in range(PICTURE):
-            chosen = bits * (part == i)
-            found[some, i] = np.bitwise_xor.reduceat(chosen, sets.offsets[:-1][some])
+    found = np.zeros((len(sets.offsets) - 1, PICTURE), np.uint64)
+    for start in range(0, len(found), _ROWS):
+        offsets = sets.offsets[start : start + _ROWS + 1]
+        values = sets.values[offsets[0] : offsets[-1]]
+        some = np.flatnonzero(np.diff(offsets))
+        if some.size:
+            bits = np.uint64(1) << (values & np.uint64(63))
+            part = (values >> np.uint64(6)) & np.uint64(PICTURE - 1)
+            for i in range(PICTURE):
+                turned = np.bitwise_xor.reduceat(bits * (part == i), (offsets - offsets[0])[some])
+                found[start + some, i] = turned
     return found
 
 

@@ -59,8 +59,9 @@ def _whole(tails: Bytes) -> Truths:
 
 def _count(places: Numbers, offsets: Numbers) -> Numbers:
     """How many of these places lie in each text."""
-    edges: Numbers = np.searchsorted(places, offsets)
-    return np.asarray(np.diff(edges))
+    edges = np.searchsorted(places, offsets)
+    counts: Numbers = edges[1:] - edges[:-1]
+    return counts
 
 
 def _damage(data: Bytes) -> Numbers:
@@ -73,7 +74,8 @@ def _damage(data: Bytes) -> Numbers:
     latin = (data[lead] == 0xC3) & ((second == 0x82) | (second == 0x83)) & (third == 0xC2)
     euro = (data[lead] == 0xC3) & (second == 0xA2) & (third == 0xE2) & (fourth == 0x82)
     lost = (data[lead] == 0xEF) & (second == 0xBF) & (third == 0xBD)
-    return lead[latin | euro | lost]
+    found: Numbers = lead[latin | euro | lost]
+    return found
 
 
 def _placeholders(data: Bytes) -> Numbers:
