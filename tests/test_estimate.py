@@ -3,11 +3,11 @@
 import dataclasses
 import itertools
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import RECIPES, ROOT, place
 
 from ftc import recipe as recipes
 from ftc.build import compile_recipe
@@ -23,9 +23,6 @@ from ftc.memory.confidence import Confidence
 from ftc.memory.measured import shipped
 from ftc.memory.phases import PARTS, phases
 
-ROOT = Path(__file__).parents[1]
-RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
-assert RECIPES
 UNITS = (
     "gib", "tokens", "rows", "passes", "factor", "steps", "flops", "hours", "per_second", "share",
     "price", "parameters", "gpus", "kept", "bits", "rank", "stage", "distance", "value",
@@ -40,7 +37,7 @@ def made(name="qlora-8b-24gb", rows=(), **hardware):
 
 @pytest.fixture(scope="module", params=RECIPES, ids=[path.stem for path in RECIPES])
 def each(request):
-    return report(compile_recipe(request.param, offline=True), shipped())
+    return report(compile_recipe(place(request.param), offline=True), shipped())
 
 
 # Verdicts

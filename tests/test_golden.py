@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 import yaml
 from backends.environment import drive
+from shipped import COPY, RECIPES, ROOT, place
 
 from ftc import backends as tools
 from ftc.backends.versions import VERSIONS
 from ftc.build import build, compile_recipe, findings
 
-ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-RECIPES = sorted((ROOT / "recipes").rglob("*.toml"))
 PAIRS = [(recipe, line) for recipe in RECIPES for line in VERSIONS]
 IDS = [f"{recipe.stem}-{line.backend}-{line.version}" for recipe, line in PAIRS]
 # The rows are the data tests' part; hashes follow from the rest; the plan is large.
@@ -50,7 +49,7 @@ def built(tmp_path_factory):
         key = (recipe, line.name)
         if key not in made:
             target = out / line.name
-            made[key] = build(recipe, line.backend, line.version, out=target, offline=True)
+            made[key] = build(place(recipe), line.backend, line.version, out=target, offline=True)
         return made[key]
 
     return folder
@@ -59,7 +58,9 @@ def built(tmp_path_factory):
 def texts(folder):
     """The files of a build, with this checkout's path taken out."""
     return {
-        path.name: path.read_text("utf-8").replace(str(ROOT), "<checkout>")
+        path.name: path.read_text("utf-8")
+        .replace(str(ROOT), "<checkout>")
+        .replace(COPY.name, "<checkout>")
         for path in sorted(folder.iterdir())
         if path.name not in LEFT_OUT
     }

@@ -8,11 +8,13 @@ from ftc.prep.decontaminate import STEP as DECONTAMINATE
 from ftc.prep.deduplicate import STEP as DEDUPLICATE
 from ftc.prep.diversity.step import STEP as DIVERSITY
 from ftc.prep.quality.step import STEP as QUALITY
+from ftc.prep.redact.step import STEP as REDACT
 from ftc.prep.step import Step
 
 COLLECT = "collect"
 STEPS: tuple[Step, ...] = (
     CLEAN,
+    REDACT,
     DEDUPLICATE,
     DECONTAMINATE,
     ANNOTATE,
