@@ -174,7 +174,7 @@ def test_lines_of_mixed_encodings_are_read_and_told(tmp_path):
     assert seen.figures["collect.lines.recoded"] == 2
 
 
-@pytest.mark.parametrize("name", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("name", ["utf-32", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 def test_other_unicode_encodings_are_read(tmp_path, name):
     write(tmp_path, **{"a.txt": "Eins, zwei und drei.\r\nVier.".encode(name)})
     write(tmp_path, **{"b.csv": "text,n\r\nEins und zwei,1\r\n".encode(name)})

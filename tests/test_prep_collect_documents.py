@@ -109,7 +109,7 @@ def test_bad_word_files_are_named(tmp_path):
 PAGE = """<html><head><title>The  guide</title><meta charset="{}"></head><body>
 <nav><a href="/">Home</a><a href="/shop">Shop</a></nav><article><h1>Data</h1>
 <p>The model can only learn what your data teaches it, and so we begin with café data.</p>
-<h2>Steps</h2><p>There are seven steps in the recipe, and each of them is described below.</p>
+<h2>Steps</h2><p>There are seven *steps* in the [recipe], and each of them is described below.</p>
 </article><footer>Imprint and cookies</footer><script>var x = "hidden";</script></body></html>"""
 
 
@@ -122,6 +122,7 @@ def test_html_gives_the_main_text_by_headings(tmp_path, name):
         ("Data > Steps", "part 2", "web"),
     ]
     assert "café data." in seen.texts()[0]
+    assert "seven *steps* in the [recipe], and" in seen.texts()[1]
     assert not any(word in " ".join(seen.texts()) for word in ("Shop", "hidden"))
 
 
@@ -244,6 +245,11 @@ TRANSCRIPTS = {
     "zoom.vtt": ("00:00:03", "Anna Berg: Welcome everybody. Let us begin.\nTom: Thanks & hello."),
     "voices.vtt": ("00:00:03", "Anna Berg: Welcome everybody.\nTom: Thanks."),
     "rolling.vtt": ("00:00:00", "so today we look at the first part of the guide"),
+    "marked.srt": (
+        "00:00:01",
+        "Host: Are we on?\nProducer: Yes, we are. Next is a story: it begins.\n"
+        "Who said that?\nNobody.\nA pause.",
+    ),
     "plain.srt": ("00:00:01", "The data teaches it. Nothing else does.\nChapter two."),
 }
 

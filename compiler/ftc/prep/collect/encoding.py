@@ -11,7 +11,12 @@ from typing import NamedTuple
 from ftc.prep.collect.opened import SKIP_BYTES, Opened, raw_lines
 from ftc.prep.collect.piece import Bad, Unreadable
 
-_WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_WIDE = {  # UTF-32 first: its mark begins like that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _BOM = "\ufeff"
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _HEAD = 4096
@@ -94,7 +99,7 @@ def blocks(file: Opened) -> Iterator[tuple[str, int]]:
         try:
             found = decoder.decode(raw, last)
         except UnicodeDecodeError as error:
-            raise Unreadable("broken UTF-16 text", str(error)) from error
+            raise Unreadable("broken UTF-16 or UTF-32 text", str(error)) from error
         recoded = 0
         if not found.isascii() and _ESCAPED.search(found):
             found, recoded = _ESCAPED.subn(lambda hit: _WESTERN[ord(hit[0]) - 0xDC00], found)
@@ -102,7 +107,7 @@ def blocks(file: Opened) -> Iterator[tuple[str, int]]:
 
 
 def wide_encoding(head: bytes) -> str:
-    """The name of UTF-16 in one of its orders, or nothing; Unreadable when it is binary."""
+    """The name of UTF-16 or UTF-32, or nothing; Unreadable when it is binary."""
     for mark, name in _WIDE.items():
         if head.startswith(mark):
             return name
@@ -124,7 +129,7 @@ def _wide_lines(file: Opened, encoding: str) -> Iterator[Line]:
         for number, line in enumerate(reader, 1):
             yield Line(number, line.rstrip("\r\n").removeprefix(_BOM), 0)
     except UnicodeDecodeError as error:
-        raise Unreadable("broken UTF-16 text", str(error)) from error
+        raise Unreadable("broken UTF-16 or UTF-32 text", str(error)) from error
     finally:
         reader.detach()  # the stream is closed by whoever opened it
 
@@ -133,7 +138,7 @@ def _strictly(raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding).removeprefix(_BOM)
     except UnicodeDecodeError as error:
-        raise Unreadable("broken UTF-16 text", str(error)) from error
+        raise Unreadable("broken UTF-16 or UTF-32 text", str(error)) from error
 
 
 def _unified(found: str) -> str:

@@ -112,7 +112,7 @@ def _content(message: Message) -> tuple[str, int, list[str]]:
     if any(text.strip() for text, _ in found):
         return "\n\n".join(text for text, _ in found), sum(bad for _, bad in found), attached
     found = [_decoded(part) for part in pages]
-    texts = [web.main_text(page)[1] for page, _ in found if page.strip()]
+    texts = [web.text(page) for page, _ in found if page.strip()]
     return "\n\n".join(texts), sum(bad for _, bad in found), attached
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -19,31 +20,36 @@ from ftc.preparation.collect import Collect
 
 PAUSE = 2.0  # seconds of silence after which a line of its own begins (judgment)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|\{\\[^{}]*\}")
-_NAMED = re.compile(r"([^\W\d_][\w.'\u2019 -]{0,38}[\w.)]|[^\W\d_]): +(?=\S)")  # Zoom writes so
+_NAMED = re.compile(  # up to four words that begin with capitals or digits: Zoom writes so
+    r"([^\W\d_a-z][\w.'\u2019-]*(?: [^\W_a-z][\w.'\u2019()-]*){0,3}): +(?=\S)"
+)
+_MARK = re.compile(r">{2,3}\s*|[-\u2013\u2014]\s+(?=\S)")
 _ARROW = "-->"
 
 
 class Cue(NamedTuple):
-    """One subtitle; times are in seconds."""
+    """What one speaker says in one subtitle; times are in seconds."""
 
     place: str
     start: float
     end: float
-    speaker: str
-    text: str
+    lines: tuple[str, ...]
+    speaker: str = ""
+    begins: bool = False  # somebody, with a name or without, begins to speak
 
 
 def read(file: Opened, settings: Collect) -> Iterator[Found]:
     """Chunks of a file of subtitles; places are the times at which they begin."""
     text, recoded = encoding.text(file.whole())
     text = text.strip()
-    cues = list(_cues(text, "srt" if file.suffix == ".srt" else "vtt"))
+    cues = _cues(text, "srt" if file.suffix == ".srt" else "vtt")
     kept, repeated = _rolled(cues)
     if repeated:
         yield Count("collect.lines.repeated", repeated)
     if not kept:
         raise Unreadable("no text in the subtitles")
-    for piece in pieces(_turns(kept), settings):
+    names = _names(kept)
+    for piece in pieces(_turns(part for cue in kept for part in _parts(cue, names)), settings):
         yield piece._replace(recoded=recoded)
         recoded = 0
     lost = sum(_ARROW in line for line in text.split("\n")) - len(cues)
@@ -51,7 +57,7 @@ def read(file: Opened, settings: Collect) -> Iterator[Found]:
         yield Bad("", "subtitles without text or valid times", f"{lost} of {lost + len(cues)}")
 
 
-def _cues(text: str, kind: str) -> Iterator[Cue]:
+def _cues(text: str, kind: str) -> list[Cue]:
     if kind == "vtt" and not text.startswith("WEBVTT") and _ARROW in text:
         text = f"WEBVTT\n\n{text}"  # some programs leave the first line out
     if kind == "srt" and text.startswith("WEBVTT"):
@@ -60,13 +66,14 @@ def _cues(text: str, kind: str) -> Iterator[Cue]:
         captions = webvtt.WebVTT.from_buffer(io.StringIO(text), format=kind).captions
     except (MalformedFileError, MalformedCaptionError) as error:
         raise Unreadable("broken subtitles", str(error).splitlines()[0][:200]) from error
+    found = []
     for caption in captions:
-        said = "\n".join(_plain(line) for line in caption.text.split("\n"))
-        named = _NAMED.match(said)
-        speaker = _plain(caption.voice or "") or (named[1] if named else "")
-        said = said[named.end() :] if named and not caption.voice else said
+        lines = (_plain(line) for line in caption.text.split("\n"))
+        voice = _plain(caption.voice or "")
+        start, end = _seconds(caption.start), _seconds(caption.end)
         place = caption.start.split(".")[0]
-        yield Cue(place, _seconds(caption.start), _seconds(caption.end), speaker, said.strip())
+        found.append(Cue(place, start, end, tuple(filter(None, lines)), voice, bool(voice)))
+    return found
 
 
 def _plain(line: str) -> str:
@@ -84,27 +91,63 @@ def _rolled(cues: Iterable[Cue]) -> tuple[list[Cue], int]:
     repeated = 0
     shown, until = "", -1.0
     for cue in cues:
-        lines = [line for line in cue.text.split("\n") if line]
+        lines = cue.lines
         if shown and lines and lines[0] == shown and cue.start <= until + 0.1:
             lines, repeated = lines[1:], repeated + 1
         shown, until = lines[-1] if lines else shown, cue.end
         if lines:
-            kept.append(cue._replace(text=" ".join(lines)))
+            kept.append(cue._replace(lines=lines))
     return kept, repeated
 
 
-def _turns(cues: list[Cue]) -> Iterator[Turn]:
+def _names(cues: list[Cue]) -> set[str]:
+    """Names of speakers: all that lines begin with where most cues do, else those that come back.
+
+    So the first words of `One thing: it is late` are no name.
+    """
+    found = [match[1] for cue in cues for line in cue.lines if (match := _named(line))]
+    often = Counter(found)
+    return {name for name, count in often.items() if count > 1 or 2 * len(found) >= len(cues)}
+
+
+def _named(line: str) -> re.Match[str] | None:
+    mark = _MARK.match(line)
+    return _NAMED.match(line, mark.end() if mark else 0)
+
+
+def _parts(cue: Cue, names: set[str]) -> Iterator[Cue]:
+    """The cue, or its parts where a line begins with a name, a dash or >> for the next speaker."""
+    if cue.speaker:
+        yield cue
+        return
+    held = cue._replace(lines=())
+    for line in cue.lines:
+        mark = _MARK.match(line)
+        named = _named(line)
+        named = named if named and (mark or named[1] in names) else None
+        said = line[named.end() if named else mark.end() if mark else 0 :]
+        if mark or named:
+            if held.lines:
+                yield held
+            held = held._replace(lines=(), speaker=named[1] if named else "", begins=True)
+        held = held._replace(lines=(*held.lines, said))
+    yield held
+
+
+def _turns(cues: Iterable[Cue]) -> Iterator[Turn]:
+    """Who speaks on goes on; without names, a pause begins a line of its own."""
     held: list[Cue] = []
     for cue in cues:
-        if held and (
-            cue.speaker != held[-1].speaker
-            or (not cue.speaker and cue.start - held[-1].end > PAUSE)
-        ):
-            yield _turn(held)
-            held = []
+        if held:
+            speaker = held[0].speaker
+            other = cue.begins and not (speaker and cue.speaker == speaker)
+            if other or (not speaker and cue.start - held[-1].end > PAUSE):
+                yield _turn(held)
+                held = []
         held.append(cue)
     yield _turn(held)
 
 
 def _turn(held: list[Cue]) -> Turn:
-    return Turn(held[0].speaker, tuple(Part(cue.place, cue.text) for cue in held))
+    parts = (Part(cue.place, " ".join(cue.lines)) for cue in held)
+    return Turn(held[0].speaker, tuple(parts))

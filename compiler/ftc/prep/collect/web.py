@@ -18,6 +18,8 @@ from ftc.preparation.collect import Collect
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _HEAD = 4096
+_FENCE = "```"
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _TAG = re.compile(r"<[^<>]*>")
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # faults are told by the ledger
 
@@ -25,18 +27,24 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # faults are told b
 def read(file: Opened, settings: Collect) -> Iterator[Found]:
     """Chunks of a page by its headings; places count the chunks, as a page has no lines."""
     page, recoded = decoded(file.whole())
-    title, text, whole = main_text(page)
-    if not text.strip():
+    title, found, whole = main_text(page)
+    if not found.strip():
         raise Unreadable("no text on the page")
     if whole:
         yield Count("collect.web.whole_body")
-    lines = [Line(i, line, 0) for i, line in enumerate(text.split("\n"), 1)]
-    for number, piece in enumerate(pieces(items(lines), settings, "web", title), 1):
+    lines = [Line(i, line, 0) for i, line in enumerate(found.split("\n"), 1)]
+    blocks = (item._replace(text=_unescaped(item.text)) for item in items(lines))
+    for number, piece in enumerate(pieces(blocks, settings, "web", title), 1):
         yield piece._replace(place=f"part {number}", recoded=recoded if number == 1 else 0)
 
 
+def text(page: str) -> str:
+    """The main text of a page by itself."""
+    return "\n".join(map(_unescaped, main_text(page)[1].split("\n")))
+
+
 def main_text(page: str) -> tuple[str, str, bool]:
-    """(title, text as Markdown, whether the whole body was taken for want of a main part)."""
+    """(title, Markdown, whether the whole body was taken for want of a main part)."""
     import trafilatura  # noqa: PLC0415 - heavy, and few sources hold web pages
 
     tree = trafilatura.load_html(page)
@@ -54,6 +62,11 @@ def main_text(page: str) -> tuple[str, str, bool]:
         node.drop_tree()
     body = "\n".join(line.strip() for line in tree.text_content().split("\n"))
     return title, re.sub(r"\n{3,}", "\n\n", body).strip(), True
+
+
+def _unescaped(text: str) -> str:
+    """Text without the backslashes that keep it from being Markdown; code is left as it is."""
+    return text if text.startswith(_FENCE) else _ESCAPED.sub(r"\1", text)
 
 
 def decoded(raw: bytes) -> tuple[str, int]:
