@@ -18,7 +18,9 @@ from pydantic_core import PydanticUndefined
 from ftc import views
 from ftc.cli import cli
 from ftc.factors.table import Table, shipped
-from ftc.recipe import SYNONYMS, Part, Recipe
+from ftc.part import Part
+from ftc.preparation import Prepare
+from ftc.recipe import SYNONYMS, Recipe
 
 DOCS = Path(__file__).parents[1] / "docs"
 MADE = "<!-- Made by `make docs` from the code; do not edit. -->\n\n"
@@ -47,7 +49,8 @@ def recipe_page() -> str:
     lines = [
         "# The recipe language",
         "",
-        "A recipe is one TOML file. Only `name`, `model` and `[data]` must be there; every other",
+        "A recipe is one TOML file. Only `name`, `model` and `[data]` (or `[prepare]`, where the",
+        "rows are [still to be made](prepare.md)) must be there; every other",
         "setting is filled in from the facts and the [factor table](factors.md), and `ftc plan`",
         "shows all of them with where they come from. Unknown keys, wrong types and impossible",
         "values are refused with file, line and the nearest name. Paths are relative to the",
@@ -55,7 +58,7 @@ def recipe_page() -> str:
     ]
     lines += ["", "## Top level", "", *_fields(Recipe)]
     for name, shape in _tables():
-        lines += ["", f"## `[{name}]`", "", *_fields(shape)]
+        lines += ["", f"## `[{name}]`", "", *_fields(shape, f"{name}.")]
     lines += [
         "",
         "Under `[backend.axolotl]` and `[backend.llamafactory]` stand native keys of that tool.",
@@ -74,18 +77,28 @@ def recipe_page() -> str:
     return "\n".join(lines)
 
 
-def _tables() -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in Recipe.model_fields.items():
-        shape = field.annotation
-        if isinstance(shape, type) and issubclass(shape, Part):
-            yield name, shape
+def _tables(shape: type[BaseModel] = Recipe, path: str = "") -> Iterator[tuple[str, type[Part]]]:
+    """Every table with its dotted name, each before the tables in it."""
+    for name, field in shape.model_fields.items():
+        inner = _part(name, field.annotation)
+        if inner:
+            yield path + name, inner
+            yield from _tables(inner, f"{path}{name}.")
 
 
-def _fields(shape: type[BaseModel]) -> list[str]:
+def _part(name: str, annotation: Any) -> type[Part] | None:
+    """The shape of a key that is a table, else None."""
+    if name == "prepare":  # read by itself, when it is there
+        return Prepare
+    found = [annotation, *typing.get_args(annotation)]
+    return next((it for it in found if isinstance(it, type) and issubclass(it, Part)), None)
+
+
+def _fields(shape: type[BaseModel], path: str = "") -> list[str]:
     lines = ["| key | values | default | what it is |", "|---|---|---|---|"]
     for name, field in shape.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Part):
-            what = f"a table, see [`[{name}]`](#{name})"
+        if _part(name, field.annotation):
+            what = f"a table, see [`[{path}{name}]`](#{path.replace('.', '')}{name})"
             kind = "text or table" if name == "model" else "table"
             default = "must be given" if field.is_required() else ""
             lines.append(f"| `{name}` | {kind} | {default} | {what} |")
@@ -95,7 +108,14 @@ def _fields(shape: type[BaseModel]) -> list[str]:
         elif field.default is None:
             default = "chosen" if shape.__name__ in ("Training", "Lora", "Preference") else "none"
         elif field.default is PydanticUndefined:
-            default = "empty"
+            given = field.get_default(call_default_factory=True)
+            default = (
+                f"`{given}`"
+                if given and len(str(given)) < 60
+                else "see there"
+                if given
+                else "empty"
+            )
         else:
             default = f"`{field.default}`"
         bounds = "".join(f", {_bound(it)}" for it in field.metadata if _bound(it))
@@ -112,7 +132,7 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{part}`" for part in parts)
     if origin is list:
         return f"list of {_kind(parts[0])}"
-    if origin is dict:
+    if origin is dict or _part("", annotation):
         return "table"
     if parts:
         return " or ".join(_kind(part) for part in parts if part is not type(None))
