@@ -24,6 +24,7 @@ from ftc.facts import tokens
 from ftc.facts.tokens import CHUNK, Counter, RowRefused
 from ftc.prep import sample
 from ftc.prep.canonical import record
+from ftc.prep.quick import quick
 from ftc.prep.rows import Form, each, texts
 from ftc.prep.sample import Progress
 
@@ -119,6 +120,7 @@ def measure(
     if not rows:
         return None
     everything = full or rows <= EXACT_ROWS
+    counter = quick(counter) if counter else None
     found = (_all if everything else _sampled)(shards, counter, seed, rows, progress)
     whole = found.weights.sum()
     return TokenLengths(
@@ -153,10 +155,8 @@ def _all(
 def _sampled(
     shards: Sequence[Path], counter: Counter | None, seed: int, rows: int, progress: Progress
 ) -> _Counted:
-    """The longest rows, which stand for themselves, and a sample, which stands for the others."""
-    longest, others = sample.pick(shards, rows, seed, progress)
-    share = (rows - longest.num_rows) / max(others.num_rows, 1)
-    return _joined([_in_chunks(part, counter) for part in (longest, others)], [1.0, share])
+    parts = sample.pick(shards, rows, seed, progress)
+    return _joined([_in_chunks(part.table, counter) for part in parts], [p.weight for p in parts])
 
 
 def _in_chunks(rows: pa.Table, counter: Counter | None) -> _Counted:
@@ -177,9 +177,11 @@ def _examples(rows: pa.Table, form: Form) -> list[Example]:
     """The rows as `ftc build` will read them; those that it would refuse are left out."""
     if STAGES[form] == "pretrain":
         return [Example("", "", 0, text=text) for text in texts(rows)]
-    count = rows.num_rows
-    rows = rows.append_column("notes", pa.array(["{}"] * count, pa.string()))
-    rows = rows.append_column("flags", pa.array([[]] * count, pa.list_(pa.string())))
+    for name in ("id", "file", "place", "medium", "title"):
+        rows = rows.append_column(name, pa.array([""] * rows.num_rows))
+    for name in ("parents", "flags"):
+        rows = rows.append_column(name, pa.array([[]] * rows.num_rows, pa.list_(pa.string())))
+    rows = rows.append_column("notes", pa.array(["{}"] * rows.num_rows))
     found = []
     for row in each(rows):
         try:
