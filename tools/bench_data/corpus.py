@@ -25,7 +25,8 @@ BLOCK = 50_000  # rows that duplicates are planted in at a time
 THRESHOLD = 0.8  # Jaccard
 PAIRS = 2_000  # of a template of 200 rows that are looked at, of 19,900
 SCORED = 20_000  # documents whose spans are scored
-STRUCTURED = ["email", "phone", "card", "iban", "ip", "ssn", "id", "secret"]
+STRUCTURED = ["email", "phone", "card", "iban", "ip", "ssn", "id", "secret", "address"]
+AROUND = 110  # words of a document beside its personal data and near misses, which have about 40
 MODEL = Path(__file__).resolve().parents[2] / "models" / "SmolLM2-135M-Instruct"
 
 
@@ -120,10 +121,15 @@ def overlap(one: frozenset[str], two: frozenset[str]) -> float:
 
 
 def personal(count: int, folder: Path) -> None:
-    """Documents with one to three pieces of personal data and as many near misses each."""
+    """Of five rows three are documents with personal data and near misses, two plain texts."""
     truth: list[list[tuple[str, int, int]]] = []
     for part, first in enumerate(range(0, count, PART)):
-        made = pii.documents(min(PART, count - first), SEED + part, STRUCTURED, words.WORDS)
+        size = min(PART, count - first)
+        made = [pii.Document(text, []) for text in words.texts(size, SEED + part)]
+        places = [place for place in range(size) if place % 5 < 3]
+        found = pii.documents(len(places), SEED + part, STRUCTURED, AROUND)
+        for place, document in zip(places, found, strict=True):
+            made[place] = document
         write([document.text for document in made], folder, first=first)
         truth += [document.truth for document in made[: SCORED - len(truth)]]
     _truth(folder, {"spans": truth})
@@ -159,7 +165,7 @@ def mixed(count: int, folder: Path) -> None:
             for text in duplicates.planted(min(BLOCK, part - first), SEED + first).texts
         ],
         found.rows,
-        [one.text for one in pii.documents(part, SEED, STRUCTURED, words.WORDS)],
+        [one.text for one in pii.documents(part, SEED, STRUCTURED, AROUND)],
         [one.text for one in broken] + plain,
     ]
     texts = [text for source in sources for text in source]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from made import pii
 
 from bench_data.method import Method
 from bench_data.ours.steps import prepare, through
@@ -15,7 +16,8 @@ from ftc.prep.redact.step import STEP
 
 
 def _redact(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
-    for outcome in through(STEP, batches, folder, prepare()):
+    asked = prepare(redact={"locales": pii.LOCALES})
+    for outcome in through(STEP, batches, folder, asked):
         del outcome
     return {}
 
@@ -24,7 +26,8 @@ def _find(batches: list[pa.Table], folder: Path) -> dict[str, Any]:
     spans = []
     start = 0
     for batch in batches:
-        for number, found in find_all(rows.contents(batch)).items():
+        texts = rows.contents(batch)
+        for number, found in find_all(texts, locales=pii.LOCALES).items():
             spans += [(start + number, one.start, one.end, one.kind) for one in found]
         start += batch.num_rows
     return {"spans": spans}
