@@ -34,6 +34,8 @@ VERBS, NOUNS = _by_word("verbs"), _by_word("nouns")
 QUESTIONS = frozenset(_SAID["questions"]["words"])
 OBJECTS = frozenset(_SAID["objects"])
 _LEADS = frozenset(_SAID["leads"])
+_PAIRS = frozenset(_SAID["pairs"])
+_WEAK = frozenset(_SAID["weak"])
 _OPEN = frozenset(_SAID["open"])
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|[.!?:\n]")
 _HEAD, _TAIL = 240, 120  # characters of an instruction that are looked at
@@ -52,9 +54,10 @@ def task(instruction: str) -> str:
         window = instruction[:_HEAD] + "\n" + instruction[-_TAIL:]
     words = [word.replace("\u2019", "'") for word in _TOKEN.findall(window.lower())]
     found, at = _verb(words)
-    if found in _OPEN or not found:
-        named = _noun(words[at + 1 : at + 1 + _OBJECT] if found else words[: _OBJECT * 2])
-        found = named or found
+    if found in _OPEN:
+        found = _noun(words[at + 1 : at + 1 + _OBJECT]) or found
+    elif not found:
+        found = _noun([word for word in words[: 2 * _OBJECT] if word not in _WEAK])
     if not found and "```" in instruction:
         found = "code"
     if found:
@@ -74,6 +77,8 @@ def _verb(words: list[str]) -> tuple[str, int]:
         elif fresh:
             if word in VERBS and after != ":":
                 return VERBS[word], at
+            if f"{word} {after}" in _PAIRS:
+                return "write", at
             fresh = word in _LEADS and (word != "i" or after in _WISHES)
     return "", -1
 
