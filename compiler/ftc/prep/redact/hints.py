@@ -26,7 +26,7 @@ _TITLES = (
     r"Frau|Monsieur|Madame|Mme|Mlle|Señor|Señora|Señorita|Sr|Sra|Don|Doña|Signor|Signora|Dott|"
     r"Pan|Pani|Senhor|Senhora)"
 )
-_AFTER_TITLE = re.compile(rf"\b{_TITLES}\.?[ \u00a0]{_NEXT}")
+_AFTER_TITLE = re.compile(rf"\b{_TITLES}\.?[ \u00a0](?P<small>(?:{_SMALL}[ \u00a0]){{0,2}}){_NEXT}")
 _GREETED = re.compile(
     r"(?:^|(?<=[.!?\n] )|(?<=\n)|(?<=[.!?,] ))(?:Hi|Hello|Hey|Dear|Hallo|Liebe|Lieber|Bonjour|Cher|"
     r"Chère|Hola|Estimado|Estimada|Querido|Querida|Ciao|Caro|Cara|Good (?:morning|afternoon|"
@@ -72,7 +72,12 @@ _LONE = re.compile(r"[^\W\d_]+")
 def found(text: str) -> list[Span]:
     """Names that the words beside them, or a list of given names, tell."""
     spans: list[Span] = []
-    for pattern in (_AFTER_TITLE, _GREETED, _PARTING, _LABELLED):
+    for match in _AFTER_TITLE.finditer(text):
+        for span in trimmed(text, *match.span("name")):
+            # Dr. van der Berg: small words belong to a name that a title stands before
+            first = match.start("small") if span.start == match.start("name") else span.start
+            spans.append(Span("name", first, span.end, _value(text[first : span.end])))
+    for pattern in (_GREETED, _PARTING, _LABELLED):
         spans += _all(text, pattern, weak=False)
     for pattern in (_TOLD, _ACTING):
         spans += _all(text, pattern, weak=True)

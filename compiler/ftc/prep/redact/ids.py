@@ -14,11 +14,12 @@ from ftc.prep.redact.places import Places
 from ftc.prep.redact.span import Span
 
 GATE = (
-    r"\d{2,4}[ .-]?\d{2,4}[ .-]?\d{2,4}|\d{7}|[A-Z]{2} ?\d{2} ?\d{2} ?\d{2}|[A-Z]{6}\d{2}[A-Z]"
-    r"|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}[A-Z]|[XYZ][ -]?\d{7}"
+    r"(?:\d[ .+-]?){9}|\d{7}-?[A-Z]|\d{8}[ -]?[A-Z]|[XYZ][ -]?\d{7}|[A-Z]{2} ?(?:\d{2} ?){3}[A-D]"
+    r"|[A-Z]{6}\d{2}[A-Z]|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}[HMX]|\d{6}[A-FU-Y]\d{3}"
+    r"|\d\.\d{3}\.\d{3}-|\d{2} ?[0-9]{2} ?2[AB] ?\d{3}"
 )
 _NEAR = 48  # characters before a number in which its word is looked for: judgment
-_START = re.compile(r"[\dA-Z](?<![\w.+/-].)(?=[\dA-Z .+-]{6})")
+_START = re.compile(r"[\dA-Z](?<![\w.+/-].)(?=.{0,6}\d)(?=(?:[ .+-]?[\dA-Z]){7})")
 _OTHER = re.compile(
     r"\b(?:order|invoice|ticket|ref|reference|tracking|serial|sku|part|isbn|model|item|batch|lot)"
     r"(?:\s*(?:number|no|nr|num|code|id|is|was))*[\s.:#=(\"'-]*\Z",
@@ -45,7 +46,7 @@ def _table(countries: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[_Id, ...]
     lines = [line for line in lines if line.get("sure") or line["country"] in countries]
     # Looking ahead, not taking: one place may have the form of several countries' numbers.
     ahead = "".join(f"(?:(?=({line['pattern']})(?![\\w]|[.-]\\d))|)" for line in lines)
-    return re.compile(rf"(?=(?:[\dA-Z][ .+-]?){{8}}){ahead}"), tuple(map(_id, lines))
+    return re.compile(ahead), tuple(map(_id, lines))
 
 
 def _id(line: dict[str, Any]) -> _Id:

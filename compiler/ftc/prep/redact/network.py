@@ -31,9 +31,9 @@ _FILES = frozenset(
 )  # fmt: skip
 
 _IP4 = re.compile(r"\d(?<![\w.]\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?![\w]|\.\d)")
-_IP6 = re.compile(
-    r"[0-9A-Fa-f:](?<![\w:.].)(?=[0-9A-Fa-f]{0,4}:)(?=[0-9A-Fa-f:]*:[0-9A-Fa-f]*:?)[0-9A-Fa-f:]{2,38}(?:\.\d{1,3}){0,3}(?![\w:])"
-)
+_COLONS = re.compile(r":(?=[0-9A-Fa-f]{0,4}:)")
+_GROUP = re.compile(r"[0-9A-Fa-f]{0,4}\Z")
+_IP6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{3,39}(?:\.\d{1,3}){0,3}(?![\w:])")
 # A number of four parts after one of these is a version or a heading, not an address.
 _NUMBERED = re.compile(
     r"\b(?:v|version|versions|ver|release|releases|build|firmware|driver|section|sec|chapter|"
@@ -83,8 +83,10 @@ def addresses(text: str, _: Places) -> Iterator[Span]:
             continue
         if not _NUMBERED.search(text, max(0, found.start() - 30), found.start()):
             yield Span("ip", found.start(), found.end(), str(value))
-    for found in _IP6.finditer(text):
-        yield from _six(found)
+    for colon in _COLONS.finditer(text):
+        group = _GROUP.search(text, max(0, colon.start() - 4), colon.start())
+        if group and (six := _IP6.match(text, group.start())):
+            yield from _six(six)
 
 
 def _six(found: re.Match[str]) -> Iterator[Span]:

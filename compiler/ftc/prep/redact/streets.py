@@ -66,7 +66,7 @@ def _english() -> Iterator[Form]:
     coded = rf"{word}(?: {word}){{0,4}}?\.?{unit}?{post}"
     dated = number.replace(_ALONE, _ALONE + year)
     yield Form("en", r"\d[A-Za-z]? [A-Z1-9]", re.compile(rf"{number}{coded}{_END}"))
-    yield Form("en", rf"\d[A-Za-z]? .{{2,60}} (?:{kinds})\b", re.compile(rf"{dated}{known}{_END}"))
+    yield Form("en", rf"(?:{kinds})\b", re.compile(rf"{dated}{known}{_END}"))
     led = rf"\b{flat}(?:\d{{1,6}}[A-Za-z]? )?{_WORD}(?: {_WORD}){{0,3}}{post}"
     yield Form("en", r"(?:Flat|Studio|Apartment|Unit|Suite) \w{1,5},?\s", re.compile(led + _END))
     field = r"(?:,?\s?\n?(?:FPO|APO|DPO),? A[AEP] \d{5})"
@@ -103,7 +103,7 @@ def _french() -> Iterator[Form]:
     town = rf"(?:{_BREAK}\d{{5}} {_WORD}{more})"
     number = rf"\d{_ALONE}\d{{0,3}}(?: ?(?:bis|ter|[A-D]))?,? "
     yield Form("fr", rf"\d.{{0,6}} {kinds} ", re.compile(rf"{number}{kinds} {named}{town}?{_END}"))
-    yield Form("fr", rf"{kinds} .{{2,60}}\s\d{{5}} ", re.compile(rf"\b{kinds} {named}{town}{_END}"))
+    yield Form("fr", r"\s\d{5} [A-ZÀ-Þ]", re.compile(rf"\b{kinds} {named}{town}{_END}"))
 
 
 def _spanish() -> Iterator[Form]:
@@ -116,7 +116,7 @@ def _spanish() -> Iterator[Form]:
     town = rf"{_WORD}(?: (?:{small} )?{_WORD}){{0,3}}"
     post = rf"(?:{_BREAK}\s?(?:{town}, ?\d{{5}}|\d{{5}},? {town}))"
     pattern = rf"(?<![\w.,/-]){kinds} ?{named}{number}{flat}{post}?{_END}"
-    yield Form("es", rf"{kinds} ?.{{2,60}} \d", re.compile(pattern))
+    yield Form("es", rf"{kinds} ?[A-ZÀ-Þdl]", re.compile(pattern))
 
 
 # en, de, fr and es; addresses of other languages are not looked for.
