@@ -17,8 +17,10 @@ def clean(batch: Batch, mail: Mask, web: Mask, spoken: Mask) -> None:
     """Drop the lines and paragraphs that each medium is known for."""
     gate = patterns.gate(("mail", "sent_from"), ("mail", "disclaimers"))
     batch.rewrite(NAME, batch.matching(gate, mail), mail_lines)
-    batch.rewrite(NAME, batch.matching(_web_gate(), web), web_lines)
-    gate = r"(?im)[\[(*♪♫]|" + patterns.parts("transcript", "lines")
+    batch.rewrite(
+        NAME, batch.matching(patterns.gate(("web", "lines"), start=r"^[ \t]*"), web), web_lines
+    )
+    gate = patterns.gate(("transcript", "lines")) + r"|[\[(*♪♫]"
     batch.rewrite(NAME, batch.matching(gate, spoken), sounds)
 
 
@@ -57,11 +59,6 @@ def _disclaimer() -> re.Pattern[str]:
 @cache
 def _web() -> re.Pattern[str]:
     return re.compile(patterns.parts("web", "lines"), re.I)
-
-
-@cache
-def _web_gate() -> str:
-    return "(?im)^[ \\t]*(?:" + patterns.parts("web", "lines") + ")"
 
 
 @cache

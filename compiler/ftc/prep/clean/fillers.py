@@ -12,7 +12,6 @@ from typing import NamedTuple
 from ftc.prep.clean import names
 from ftc.prep.clean.hesitations import PAUSE, Patterns
 
-NAME = "fillers"
 _PAUSE = re.compile(rf"{PAUSE}?[ \t]*")
 _STARTS = '.!?:;…\n"“'
 _GLUED, _GLUING = '\n(["“', '.,;:!?)]"”\n'
@@ -38,19 +37,23 @@ def thinned(text: str, found: Patterns) -> str:
 
     The commas around a filler go with it: "the, um, shop" is "the shop".
     """
-    kept = text if found.through is None else found.through.sub(_once, text)
-    kept = found.again.sub(r"\g<phrase>", kept) if found.again else kept
     pieces: list[str] = []
     end = 0
-    for match in found.run.finditer(kept):
+    for match in found.run.finditer(text):
         if match.start() < end:
             continue
         for start, close in _fillers(match, found):
             if start >= end:
-                pieces.append(kept[end:start])
-                end = _cut(pieces, _place(kept, start, close), kept)
-    result = "".join([*pieces, kept[end:]]) if end else kept
+                pieces.append(text[end:start])
+                end = _cut(pieces, _place(text, start, close), text)
+    result = "".join([*pieces, text[end:]]) if end else text
     return result if result == text else _without_bare_tags(result, text)
+
+
+def single(text: str, found: Patterns) -> str:
+    """The text with a phrase that was said twice once: "like, like", "it's like it's"."""
+    text = found.through.sub(_once, text) if found.through else text
+    return found.again.sub(r"\g<phrase>", text) if found.again else text
 
 
 def _place(text: str, start: int, end: int) -> _Place:

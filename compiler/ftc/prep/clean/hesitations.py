@@ -28,6 +28,7 @@ class Patterns(NamedTuple):
     """The lists of one language."""
 
     gate: str  # RE2: a text without a match has no fillers
+    twice: str  # RE2: a text without a match has no phrase twice, and none between equal words
     run: re.Pattern[str]  # sounds and phrases, one after the other
     item: re.Pattern[str]  # one of them: a `sound` or a `phrase`
     markers: dict[str, Marker]  # by phrase, in lower case
@@ -61,9 +62,12 @@ def patterns(language: str, extra: tuple[str, ...] = (), kept: tuple[str, ...] =
     spared = rf"(?!(?:{either(kept)}){AFTER})" if kept else ""
     item = rf"(?:(?P<sound>{spared}(?:{'|'.join(sounds)}))|(?P<phrase>{either(markers) or '(?!)'}))"
     bare = re.sub(r"\?P<\w+>", "?:", item)
-    words = [*found["sounds"], *map(_plain, extra), *map(_plain, markers), *map(_plain, through)]
+    words = [*found["sounds"], *map(plain, extra), *map(plain, markers), *map(plain, through)]
     return Patterns(
         gate=rf"(?i)(?:^|[^\pL\pN])(?:{'|'.join(words)})(?:[^\pL\pN]|$)",
+        twice=_twice(
+            map(plain, markers), map(plain, through), map(plain, found.get("repeats", ()))
+        ),
         run=re.compile(rf"{BEFORE}{bare}{AFTER}(?:{PAUSE}?[ \t]+{bare}{AFTER})*", re.I),
         item=re.compile(f"{BEFORE}{item}{AFTER}", re.I),
         markers=markers,
@@ -77,7 +81,15 @@ def either(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
 
 
-def _plain(word: str) -> str:
+def _twice(markers: Iterable[str], through: Iterable[str], repeats: Iterable[str]) -> str:
+    phrases, between, words = ("|".join(some) or "\x00" for some in (markers, through, repeats))
+    return (
+        rf"(?i)(?:^|[^\pL\pN])(?:(?:{phrases}),\s+(?:{phrases})"
+        rf"|(?:{words}),?\s+(?:{between}),?\s)"
+    )
+
+
+def plain(word: str) -> str:
     """A word as an RE2 pattern, which knows no escaped space or letter."""
     return re.sub(r"([^\w\s])", r"\\\1", word)
 

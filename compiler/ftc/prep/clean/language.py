@@ -1,4 +1,4 @@
-"""Which language a row is in: py3langid on its first letters."""
+"""Which language a row is in: py3langid on its first letters, or words that only one has."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from ftc.errors import FtcError
 from ftc.prep import rows as table
+from ftc.prep.clean import lists
 from ftc.prep.clean.batch import Batch, Mask
 from ftc.preparation.clean import Clean
 
 _FIRST = 300  # characters that are looked at
+_OFTEN = 60  # characters for each function word at most: judgment, text has one in 20 to 40
+_LEAST = 4  # function words
 _NOISE = re.compile(r"```.*?(?:```|\Z)|https?://\S+|\S+@\S+|^[^\n:]{1,40}: |\d+", re.M | re.S)
 _Codes = np.ndarray[Any, np.dtype[np.str_]]
 
@@ -65,18 +69,37 @@ def of_rows(batch: Batch, settings: Clean, wanted: str | None, spoken: Mask) -> 
     codes = np.full(len(where), "", "U3")
     probabilities = np.zeros(len(where))
     index = np.flatnonzero(where)
-    if len(index):
-        for row, text in zip(index, table.texts(batch.result().take(pa.array(index))), strict=True):
-            code, probability = identified(text, settings.language_letters)
-            if probability >= settings.language_probability:
-                codes[row], probabilities[row] = code, probability
+    if not len(index):
+        return Languages(codes, probabilities)
+    texts = pa.array(table.texts(batch.result().take(pa.array(index))), pa.string())
+    texts = pc.utf8_slice_codeunits(texts, 0, 2 * _FIRST)
+    if wanted is not None:
+        plain = _plainly(texts, wanted, settings.language_letters)
+        codes[index[plain]], probabilities[index[plain]] = wanted, 1.0
+        index, texts = index[~plain], texts.filter(pa.array(~plain))
+    for row, text in zip(index.tolist(), texts.to_pylist(), strict=True):
+        code, probability = identified(text, settings.language_letters)
+        if probability >= settings.language_probability:
+            codes[row], probabilities[row] = code, probability
     return Languages(codes, probabilities)
+
+
+def _plainly(texts: pa.Array, wanted: str, letters: int) -> Mask:
+    """Which texts are full of words that only the wanted language has."""
+    words = lists.read("function_words").get(wanted)
+    if words is None:
+        return np.zeros(len(texts), np.bool_)
+    head = pc.utf8_slice_codeunits(texts, 0, _FIRST)
+    hits = pc.count_substring_regex(head, rf"(?i)\b(?:{'|'.join(words)})\b").to_numpy()
+    lengths = pc.utf8_length(head).to_numpy()
+    found: Mask = (hits >= _LEAST) & (hits * _OFTEN >= lengths) & (lengths >= 2 * letters)
+    return found
 
 
 def identified(text: str, letters: int) -> tuple[str, float]:
     """Code and probability of a text; "" and 0.0 when it has fewer letters than `letters`."""
-    text = _NOISE.sub(" ", text[: 4 * _FIRST]).strip()[:_FIRST]
-    if len(text) < letters or sum(map(str.isalpha, text)) < letters:
+    text = _NOISE.sub(" ", text).strip()[:_FIRST]
+    if len(text) < letters or sum(map(str.isalpha, text[: 4 * letters])) < letters:
         return "", 0.0
     code, probability = _identifier().classify(text)
     return code, probability

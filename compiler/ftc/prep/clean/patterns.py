@@ -7,6 +7,8 @@ from functools import cache
 
 from ftc.prep.clean import lists
 
+_COUNT = re.compile(r"(?<!\\)\{(\d+),\d+\}")
+
 
 def parts(medium: str, kind: str) -> str:
     """All patterns of a list as alternatives."""
@@ -19,6 +21,11 @@ def line(medium: str, kind: str) -> re.Pattern[str]:
     return re.compile(rf"^[ \t]*(?:{parts(medium, kind)})[ \t]*(?:\n|\Z)", re.I | re.M)
 
 
-def gate(*lists_: tuple[str, str]) -> str:
-    """An RE2 pattern that matches where any of the lists might."""
-    return "(?im)" + "|".join(parts(medium, kind) for medium, kind in lists_)
+def gate(*kinds: tuple[str, str], start: str = "") -> str:
+    """An RE2 pattern that matches where any of the lists might; counts are left out for speed."""
+    found = "|".join(parts(medium, kind) for medium, kind in kinds)
+    return f"(?im){start}(?:{_COUNT.sub(_any_number, found)})"
+
+
+def _any_number(match: re.Match[str]) -> str:
+    return "*" if match[1] == "0" else "+"

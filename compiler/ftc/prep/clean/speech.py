@@ -27,9 +27,15 @@ def clean(
         here = spoken & (codes == code)
         if settings.fillers:
             words = hesitations.patterns(code, extra, kept)
-            fix = partial(fillers.thinned, found=words)
-            batch.rewrite(FILLERS, batch.matching(words.gate, here), fix)
+            once = partial(fillers.single, found=words)
+            batch.rewrite(FILLERS, batch.matching(words.twice, here), once)
+            thin = partial(fillers.thinned, found=words)
+            batch.rewrite(FILLERS, batch.matching(words.gate, here), thin)
         twice = stutters.patterns(code, kept)
         if settings.stutters and twice is not None:
-            steady = partial(stutters.steadied, found=twice)
-            batch.rewrite(STUTTERS, batch.matching(twice.gate, here), steady)
+            for gate, fix in (
+                (twice.begun_gate, stutters.begun),
+                (twice.twice_gate, stutters.twice),
+                (twice.pairs_gate, stutters.pairs),
+            ):
+                batch.rewrite(STUTTERS, batch.matching(gate, here), partial(fix, found=twice))
