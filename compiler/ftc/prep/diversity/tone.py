@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ftc.prep.diversity.measures import counted, matches
+from ftc.prep.diversity.measures import matches
 
 TONES = ("neutral", "formal", "casual", "enthusiastic")
 EMOJI = r"[\x{1F300}-\x{1FAFF}\x{2600}-\x{27BF}]"
@@ -39,7 +39,9 @@ def tones(answers: pa.Array, words: npt.NDArray[np.float64]) -> list[str]:
             np.full(len(words), -1.0),
             matches(answers, FORMAL) * 1.0,
             matches(answers, CASUAL) * 0.75,
-            matches(answers, ZEST) + 0.5 * counted(answers, "!") + 0.5 * matches(answers, EMOJI),
+            matches(answers, ZEST)
+            + 0.5 * matches(answers, r"\pL!")
+            + 0.5 * matches(answers, EMOJI),
         ]
     )
     rates = 100 * marks / np.maximum(words, 25)

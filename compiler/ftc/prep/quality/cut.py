@@ -22,6 +22,11 @@ PROSE_WORDS = 8  # from which an answer is expected to end as a sentence does; j
 MOSTLY = 0.8  # share of such answers that end so, from which one that does not is odd; judgment
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*\W*$")
 _LINE = re.compile(r"\s*(?:[-*•#|>]|\d+[.)])")
+_CODE = re.compile(
+    r"[{}]|;\n|\w\(\w+[,)=]|\w (?:[-+*:]|::)?= ?\S|^(?:    |\t|>>> |\$ |//|#include )|"
+    r"^(?:def|return|SELECT|INSERT INTO) ",
+    re.MULTILINE,
+)
 _SENTENCE = re.compile(r"[.!?…]\s")
 _OPENERS, _CLOSERS = "([{“«", ")]}”»"
 
@@ -56,6 +61,9 @@ def _unended(text: str, usual: bool) -> tuple[float, str] | None:
     tail = text[-40:].lstrip()
     line = text[text.rfind("\n") + 1 :]
     count = len(text.split())
+    code = bool(_CODE.search(text))
+    if not any(map(str.isalnum, line)) or (code and text[-1] in ";,"):
+        return None
     if count >= 4 and text[-1] in ",:;-–—(“«[{/&":
         return 1.0, f"ends in {text[-1]!r}"
     last = _WORD.search(text[-60:])
@@ -63,7 +71,7 @@ def _unended(text: str, usual: bool) -> tuple[float, str] | None:
         return 1.0, f"ends in {last.group()!r}"
     if count >= 4 and _open(text):
         return 1.0, f"a bracket is not closed: {tail!r}"
-    if not usual or _LINE.match(line):
+    if code or not usual or _LINE.match(line):
         return None
     alone = "\n" in text and len(line.split()) < PROSE_WORDS
     if not alone and (count >= PROSE_WORDS or _SENTENCE.search(text)):

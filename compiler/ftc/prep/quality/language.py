@@ -43,7 +43,7 @@ def _other(text: str, expected: str) -> str:
     start = text[:FAST].lower().split()
     if sum(map(known[expected].__contains__, start)) > SHARE * len(start):
         return ""
-    words = _WORD.findall(text[:SLOW].lower())
+    words = [word for word in _WORD.findall(text[:SLOW].lower()) if len(word) > 1]
     if len(words) < LEAST:
         return ""
     own = sum(map(known[expected].__contains__, words))
