@@ -15,6 +15,7 @@ from ftc.prep.decontaminate.words import Ints, Words
 Flags = npt.NDArray[np.bool_]
 
 _WORDS = 1 << 16  # looked up at once: arrays of 8 bytes each stay in the processor's cache
+_HITS = 1 << 20  # of anchors, waiting to be compared
 _PAIRS = 1 << 15  # compared at once
 _STEP = np.int16(64)  # an edit in `_compare`; more than the places at which an item can begin
 
@@ -31,8 +32,10 @@ class Found(NamedTuple):
 
 def find(words: Words, index: Index) -> Found:
     """The best place of every item in every row that holds it, in the order of rows and items."""
-    at, item = _candidates(words, index)
-    parts = [_compare(words, index, at[i], item[i]) for i in _alike(index, item)]
+    none = np.zeros(0, np.int64)
+    parts = [Found(none, none, none, none, none)]
+    for at, item in _candidates(words, index):
+        parts += [_compare(words, index, at[i], item[i]) for i in _alike(index, item)]
     row, item, start, end, edits = (np.concatenate(list(p)) for p in zip(*parts, strict=True))
     order = np.lexsort((start, edits, item, row))
     new = np.ones(len(order), np.bool_)
@@ -43,9 +46,22 @@ def find(words: Words, index: Index) -> Found:
     return best._replace(start=best.start - first, end=best.end - first)
 
 
-def _candidates(words: Words, index: Index) -> tuple[Ints, Ints]:
-    """Where an item would begin if its anchor stood where it should, and the item."""
-    at, items = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+def _candidates(words: Words, index: Index) -> Iterator[tuple[Ints, Ints]]:
+    """Where an item would begin if its anchor stood where it should, and the item; in parts, for
+    grams that many items share can be many times in a row."""
+    before, total = int(index.lengths.max()), len(index.lengths)
+    waiting: list[Ints] = []
+    for at, item in _hits(words, index):
+        waiting.append((at + before) * total + item)
+        if sum(map(len, waiting)) >= _HITS:
+            pairs = np.unique(np.concatenate(waiting))
+            yield pairs // total - before, pairs % total
+            waiting = []
+    pairs = np.unique(np.concatenate([np.zeros(0, np.int64), *waiting]))
+    yield pairs // total - before, pairs % total
+
+
+def _hits(words: Words, index: Index) -> Iterator[tuple[Ints, Ints]]:
     longest = max(index.anchors)
     for offset in range(0, len(words.keys), _WORDS):
         part = words.keys[offset : offset + _WORDS + longest - 1]
@@ -57,21 +73,29 @@ def _candidates(words: Words, index: Index) -> tuple[Ints, Ints]:
             known = anchors.grams.take(first, mode="clip") == gram[maybe]
             maybe, first = maybe[known], first[known]
             count = np.searchsorted(anchors.grams, gram[maybe], "right") - first
-            hit = np.repeat(np.arange(len(maybe)), count)
-            nth = np.arange(len(hit)) - np.repeat(np.cumsum(count) - count, count)
-            anchor = first[hit] + nth
-            at.append(maybe[hit] + offset - anchors.place[anchor])
-            items.append(anchors.item[anchor])
-    before, total = int(index.lengths.max()), len(index.lengths)
-    pairs = np.unique((np.concatenate(at) + before) * total + np.concatenate(items))
-    return pairs // total - before, pairs % total
+            for start, end in _slices(count):
+                some = count[start:end]
+                hit = np.repeat(np.arange(start, end), some)
+                nth = np.arange(len(hit)) - np.repeat(np.cumsum(some) - some, some)
+                anchor = first[hit] + nth
+                yield maybe[hit] + offset - anchors.place[anchor], anchors.item[anchor]
+
+
+def _slices(count: Ints) -> Iterator[tuple[int, int]]:
+    """Parts whose counts add up to `_HITS` at most, or of one place."""
+    ends = np.cumsum(count)
+    start = 0
+    while start < len(count):
+        most = int(ends[start] - count[start]) + _HITS
+        end = max(int(np.searchsorted(ends, most, "right")), start + 1)
+        yield start, end
+        start = end
 
 
 def _alike(index: Index, item: Ints) -> Iterator[Ints]:
     """Places of pairs that may have equally many edits, the longest items first."""
     order = np.lexsort((-index.lengths[item], index.edits[item]))
     changes = np.flatnonzero(np.diff(index.edits[item][order])) + 1
-    yield order[:0]
     for group in np.split(order, changes):
         for start in range(0, len(group), _PAIRS):
             yield group[start : start + _PAIRS]
@@ -83,8 +107,6 @@ def _compare(words: Words, index: Index, at: Ints, item: Ints) -> Found:
     All pairs share the number of edits, and longer items stand first. Every place of the band
     carries cost * _STEP + where the item began, so that one minimum finds both.
     """
-    if not len(at):
-        return Found(*(np.zeros(0, np.int64) for _ in Found._fields))
     edits = int(index.edits[item[0]])
     lengths = index.lengths[item]
     row = np.searchsorted(words.starts, np.clip(at, 0, None) + lengths // 2, "right") - 1

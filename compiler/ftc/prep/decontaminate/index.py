@@ -120,25 +120,36 @@ def _allowed(index: Index, i: int, edits: float) -> int:
 
 def _anchors(index: Index) -> dict[int, Anchors]:
     """Grams of which one is in every row that holds an item: of edits + 1 parts of the item one
-    is untouched. Of a long part the most telling words are taken."""
+    is untouched. All parts tell about as much; of a long one the most telling words are taken."""
     found: dict[int, list[tuple[int, int]]] = {}
     for i, (length, edits) in enumerate(zip(index.lengths, index.edits, strict=True)):
         sums = np.concatenate([[0], index.bits[i, :length].cumsum()])
-        cuts = [int(length) * part // (int(edits) + 1) for part in range(int(edits) + 2)]
-        for start, end in pairwise(cuts):
+        for start, end in pairwise(_cuts(sums, int(edits) + 1)):
             size = min(end - start, GRAM)
             telling = sums[start + size : end + 1] - sums[start : end - size + 1]
             found.setdefault(size, []).append((i, start + int(np.argmax(telling))))
-    made = {}
-    for size, places in sorted(found.items()):
-        item, place = np.array(places, np.int64).T
-        parts = index.words[item[:, None], place[:, None] + np.arange(size)]
-        gram = parts[:, 0]
-        for column in range(1, size):
-            gram = gram * _GROW + parts[:, column]
-        order = np.argsort(gram, kind="stable")
-        gram = gram[order]
-        filled = np.zeros(SLOTS, np.bool_)
-        filled[slots(gram)] = True
-        made[size] = Anchors(gram, item[order], place[order], filled)
-    return made
+    return {size: _lookup(index, size, places) for size, places in sorted(found.items())}
+
+
+def _cuts(sums: npt.NDArray[np.float64], parts: int) -> list[int]:
+    """Where parts begin and end that tell about as much and have two words each, if they can."""
+    length = len(sums) - 1
+    least = min(length // parts, 2)
+    cuts = [0]
+    for part in range(1, parts):
+        cut = int(np.searchsorted(sums, sums[-1] * part / parts))
+        cuts.append(min(max(cut, cuts[-1] + least), length - least * (parts - part)))
+    return [*cuts, length]
+
+
+def _lookup(index: Index, size: int, places: list[tuple[int, int]]) -> Anchors:
+    item, place = np.array(places, np.int64).T
+    parts = index.words[item[:, None], place[:, None] + np.arange(size)]
+    gram = parts[:, 0]
+    for column in range(1, size):
+        gram = gram * _GROW + parts[:, column]
+    order = np.argsort(gram, kind="stable")
+    gram = gram[order]
+    filled = np.zeros(SLOTS, np.bool_)
+    filled[slots(gram)] = True
+    return Anchors(gram, item[order], place[order], filled)
