@@ -135,6 +135,65 @@ def test_turns_hold_every_word_in_its_place(said):
         assert text[turn.start : turn.end].startswith(turn.speaker + ":")
 
 
+def cut(lines, sizes):
+    """Lines as the chunks of one recording, so many lines each."""
+    chunks = []
+    for number, size in enumerate(sizes, 1):
+        said, lines = lines[:size], lines[size:]
+        extra = {} if number == 1 else {"part": number}
+        chunks.append(chunk("\n".join(said), number, medium="transcript", extra=extra))
+    return chunks
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["Producer", "Host", "Camera"]), st.integers(0, 99), st.booleans()
+        ),
+        min_size=1,
+        max_size=14,
+    ),
+    st.data(),
+)
+def test_pairs_do_not_depend_on_where_a_recording_is_cut(tmp_path_factory, said, data):
+    lines = [
+        f"{name}: number {i} says {number} things" if long else f"{name}: yes"
+        for i, (name, number, long) in enumerate(said)
+    ]
+    ends = data.draw(st.sets(st.integers(1, len(lines)), max_size=6)) | {len(lines)}
+    sizes = [end - start for start, end in pairwise([0, *sorted(ends)])]
+    folder = tmp_path_factory.mktemp("cut")
+    whole = apply(folder, [chunk("\n".join(lines), medium="transcript")], pairs=PAIRS)
+    parts = cut(lines, sizes)
+    outcome = apply(folder, parts, pairs=PAIRS)
+    assert made(outcome) == made(whole)
+    texts = {part.id: part.turns[0][1] for part in parts}
+    for row in rows.each(outcome.rows):
+        start, end = row.notes["evidence"]
+        found = "\n".join(texts[parent] for parent in row.parents)[start:end]
+        assert found.startswith("Producer: ")
+        assert found.endswith(" ".join(row.turns[1][1].split()[-5:]))
+    gone = [line["row"] for line in outcome.ledger.to_pylist() if line["action"] == "dropped"]
+    used = {parent for row in rows.each(outcome.rows) for parent in row.parents}
+    assert set(gone) == set(texts) - used
+
+
+def test_no_pair_over_a_gap_between_chunks(tmp_path):
+    parts = cut(
+        [
+            "Producer: What is it about this time?",
+            "Producer: No, wait, tell me of the lamp.",
+            "Host: It floats and it costs nine euros.",
+        ],
+        [1, 1, 1],
+    )
+    assert len(made(apply(tmp_path, parts, pairs=PAIRS))) == 1
+    assert made(apply(tmp_path, [parts[0], parts[2]], pairs=PAIRS)) == []
+    other = parts[1]._replace(file="b.txt")
+    assert made(apply(tmp_path, [parts[0], other, parts[2]], pairs=PAIRS)) == []
+    assert made(apply(tmp_path, parts, pairs=PAIRS, rules=["questions"])) == []
+
+
 FAQ = [
     ("Q: Does it swim?\nA: It does.\nFor an hour.\n\nQ: Alone?\nA: No.", "Alone?"),
     (

@@ -7,10 +7,12 @@ from collections import Counter
 from ftc.prep.annotate import rules
 from ftc.prep.annotate.draft import Draft
 from ftc.prep.annotate.hand import Answer
+from ftc.prep.annotate.recording import Spoken
 from ftc.prep.ledger import Ledger
 from ftc.prep.rows import Row, identity
 from ftc.preparation.annotate import Annotate
 
+PAIRS = next(entry.reason for entry in rules.RULES if entry.name == "pairs")
 BY_HAND = "written by hand"
 CHANGED = "chunk has changed since it was annotated"
 FINISHED = ("tools", "tool_calls", "label")  # what `extra` says of a finished row alone
@@ -24,13 +26,19 @@ class Maker:
         self.ledger = Ledger()
         self.figures: Counter[str] = Counter()
 
-    def rows(self, row: Row, part: bool, written: list[Answer]) -> list[Row]:
+    def rows(
+        self, row: Row, part: bool, written: list[Answer], spoken: list[Spoken] | None
+    ) -> list[Row]:
         """By hand, else by the first rule that fits, else what the recipe says of the others.
 
-        `part` says that the chunk is not the whole of its text.
+        `part` says that the chunk is not the whole of its text; `spoken` are the pairs of a whole
+        recording that begin in it, None where the chunk has no part in any.
         """
         if written:
             return self._by_hand(row, written)
+        if spoken is not None:
+            self.figures["annotate.pairs"] += len(spoken)
+            return [self._chat(row, it.draft, "pairs", PAIRS, it) for it in spoken]
         found = rules.first(row, self.settings, part) if self.settings.uses("rules") else None
         if found is not None:
             entry, drafts = found
@@ -74,24 +82,27 @@ class Maker:
         drafts = [Draft(answer.user, answer.answer, whole) for answer in answers.values()]
         return [self._chat(row, draft, "hand", BY_HAND) for draft in drafts]
 
-    def _chat(self, row: Row, draft: Draft, way: str, reason: str) -> Row:
-        """A finished row; the chunk is its parent."""
+    def _chat(
+        self, row: Row, draft: Draft, way: str, reason: str, spoken: Spoken | None = None
+    ) -> Row:
+        """A finished row; the chunk is its parent, or all those that it was said in."""
         made = identity(row.id, draft.user, draft.answer)
         start, end = draft.evidence
+        parents = spoken.parents if spoken else (row.id,)
         self.ledger.add(
             "made",
             made,
             reason,
-            detail=f"chunk {row.id}, characters {start} to {end}",
+            detail=f"chunk {' and '.join(parents)}, characters {start} to {end}",
             file=row.file,
             place=row.place,
-            before=row.turns[0][1][start:end],
+            before=spoken.said if spoken else row.turns[0][1][start:end],
             after=f"{draft.user}\n{draft.answer}",
         )
         system = (("system", self.settings.system),) if self.settings.system else ()
         return row._replace(
             id=made,
-            parents=(row.id,),
+            parents=parents,
             form="chat",
             turns=(*system, ("user", draft.user), ("assistant", draft.answer)),
             extra={key: value for key, value in row.extra.items() if key not in FINISHED},

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftc.prep import rows as shape
-from ftc.prep.annotate import hand
+from ftc.prep.annotate import hand, recording
 from ftc.prep.annotate.maker import Maker
+from ftc.prep.annotate.recording import Spoken
 from ftc.prep.rows import Row
 from ftc.prep.step import Inputs, Outcome, Step
 
@@ -21,18 +22,18 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
     raw = pc.equal(rows["form"], "chunk")
     chunks, kept = rows.filter(raw), rows.filter(pc.invert(raw))
     written = hand.answers(chunks["id"], inputs.decision)
-    parts = _parts(chunks)
+    looked_at = list(shape.each(chunks))
+    spoken = _spoken([row for row in looked_at if row.id not in written], inputs)
     made: list[Row] = []
     places: list[int] = []  # in the batch, of the chunk that each row is made of
     is_chunk = np.array(raw.to_pylist(), bool)
-    for place, part, row in zip(
-        np.flatnonzero(is_chunk).tolist(), parts, shape.each(chunks), strict=True
-    ):
-        found = maker.rows(row, part, written.get(row.id, []))
+    at = np.flatnonzero(is_chunk).tolist()
+    for place, part, row in zip(at, _parts(chunks), looked_at, strict=True):
+        found = maker.rows(row, part, written.get(row.id, []), spoken.get(row.id))
         made += found
         places += [place] * len(found)
-    at = np.concatenate([np.flatnonzero(~is_chunk), np.array(places, np.int64)])
-    order = pa.array(np.argsort(at, kind="stable"))
+    all_places = np.concatenate([np.flatnonzero(~is_chunk), np.array(places, np.int64)])
+    order = pa.array(np.argsort(all_places, kind="stable"))
     told = [hand.refused(inputs.decision)] if inputs.shard == 0 else []
     figures = maker.figures | {"annotate.chunks": chunks.num_rows, "annotate.passed": len(kept)}
     return Outcome(
@@ -40,6 +41,12 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
         pa.concat_tables([*told, maker.ledger.table()]).combine_chunks(),
         {name: float(count) for name, count in sorted(figures.items())},
     )
+
+
+def _spoken(chunks: list[Row], inputs: Inputs) -> dict[str, list[Spoken]]:
+    """Pairs of recordings that were cut; none where chunks repeat the ends of others."""
+    overlap = inputs.prepare.collect.overlap
+    return {} if overlap else recording.spoken(chunks, inputs.settings)
 
 
 def _parts(chunks: pa.Table) -> list[bool]:
