@@ -7,7 +7,7 @@ from collections import Counter
 from ftc.prep.annotate import rules
 from ftc.prep.annotate.draft import Draft
 from ftc.prep.annotate.hand import Answer
-from ftc.prep.annotate.recording import Spoken
+from ftc.prep.annotate.recording import PART, Spoken
 from ftc.prep.ledger import Ledger
 from ftc.prep.rows import Row, identity
 from ftc.preparation.annotate import Annotate
@@ -15,7 +15,8 @@ from ftc.preparation.annotate import Annotate
 PAIRS = next(entry.reason for entry in rules.RULES if entry.name == "pairs")
 BY_HAND = "written by hand"
 CHANGED = "chunk has changed since it was annotated"
-FINISHED = ("tools", "tool_calls", "label")  # what `extra` says of a finished row alone
+# What `extra` says of a finished row alone, or of a chunk alone.
+OTHERS = ("tools", "tool_calls", "label", PART)
 
 
 class Maker:
@@ -105,6 +106,6 @@ class Maker:
             parents=parents,
             form="chat",
             turns=(*system, ("user", draft.user), ("assistant", draft.answer)),
-            extra={key: value for key, value in row.extra.items() if key not in FINISHED},
+            extra={key: value for key, value in row.extra.items() if key not in OTHERS},
             notes=row.notes | {"by": way, "evidence": [start, end]},
         )
