@@ -96,8 +96,6 @@ def test_tool_calls_are_no_empty_answers(tmp_path):
     outcomes, _ = done(tmp_path, [row, bare])
     told = [(line["row"], line["reason"]) for line in lines(outcomes)]
     assert told == [(bare.id, "empty answer")]
-        (bare.id, "empty answer")
-    ]
 
 
 def test_what_a_prompt_asks_for_is_no_fault(tmp_path):
