@@ -54,11 +54,11 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
         _reason(its, mark, settings, KEPT in notes) if form else ("", "")
         for its, mark, form, notes in zip(faults, marks, scored, seen.notes, strict=True)
     ]
-    found_out = [
+    notes_after = [
         dumped(notes | {"scores": score, "quality": mark} if form else notes)
         for notes, score, mark, form in zip(seen.notes, scores, marks, scored, strict=True)
     ]
-    marked = _flagged(with_column(rows, "notes", found_out), faults)
+    marked = _flagged(with_column(rows, "notes", notes_after), faults)
     lines = pa.concat_tables([looked.ledger, _ledger(rows, faults, reasons)]).combine_chunks()
     figures = looked.figures | _figures(faults, marks, scored)
     kept = pa.array([not reason for reason, _ in reasons], pa.bool_())

@@ -42,6 +42,7 @@ FORMS = (
     Form("many exclamation marks", "", 4),
 )
 CARRIED = ["task", "kind", "tone", "forms", "told"]  # what `apply` need not find out again
+NORMED = ["kind", "words", "asked", "tone", "forms", "told", "prose", "ended"]
 SEVERAL = "several answers"
 NAMES = tuple(form.name for form in FORMS)
 
@@ -57,13 +58,16 @@ def gather(rows: pa.Table, inputs: Inputs, out: Path, gone: Sequence[str] = ()) 
 
 def decide(paths: Sequence[Path], inputs: Inputs, out: Path) -> dict[str, float]:
     """Compare all rows; the folder holds norms and, by batch, rows that others repeat."""
-    tables = [pq.read_table(path) for path in paths]
-    figures = same.write(tables, out)
-    for shard, table in enumerate(tables):
-        pq.write_table(table.select(CARRIED), out / f"{shard:06}-rows.parquet")
-    reviewing.write(tables, inputs, out)
-    kept = pa.concat_tables([table.filter(table["answered"]) for table in tables])
-    norms.write(kept.combine_chunks(), NAMES, out)
+    for shard, path in enumerate(paths):
+        pq.write_table(pq.read_table(path, columns=CARRIED), out / f"{shard:06}-rows.parquet")
+    named = [pq.read_table(path, columns=["id", "claim", "stance"]) for path in paths]
+    figures = same.write(named, out)
+    reviewing.write(named, inputs, out)
+    del named
+    kept = [
+        pq.read_table(path, columns=NORMED, filters=[("answered", "=", True)]) for path in paths
+    ]
+    norms.write(pa.concat_tables(kept).combine_chunks(), NAMES, out)
     return figures
 
 
