@@ -14,7 +14,10 @@ from ftc.prep.clean.hesitations import PAUSE, Patterns
 
 _PAUSE = re.compile(rf"{PAUSE}?[ \t]*")
 _STARTS = '.!?:;…\n"“'
-_GLUED, _GLUING = '\n(["“', '.,;:!?)]"”\n'
+_ENDS = ("", ".", "!", "?", ";", "\n")
+_GLUED = ("\n", "(", "[", '"', "“")
+_GLUING = (*_ENDS, ",", ":", ")", "]")
+_OPENING, _CLOSING = ('"', "“", "«", "„"), ('"', "”", "»")
 _DASHES = ("—", "–", "--")
 _CLOSED = re.compile(r"[.!?…]+[ \t]*")
 _BARE = re.compile(r"^([^\n:]{1,40}):[ \t]*(?:\n|\Z)", re.M)
@@ -29,7 +32,8 @@ class _Place(NamedTuple):
     before: str  # what stands before them, without spaces
     mark: str  # the comma, dash or dots
     starts: bool  # a sentence begins with them
-    ends: bool  # a sentence ends with them
+    ends: bool  # a sentence or a quote ends with them
+    quoted: bool  # a closing quote follows
 
 
 def thinned(text: str, found: Patterns) -> str:
@@ -63,7 +67,9 @@ def _place(text: str, start: int, end: int) -> _Place:
     mark = text[end:close].strip()
     starts = not before or before[-1] in _STARTS
     after = text[close : close + 1]
-    return _Place(start, close, before, mark, starts, not mark and (not after or after in ".!?;\n"))
+    quoted = after in _CLOSING and not text[close - 1].isspace()
+    ends = not mark and (after in _ENDS or quoted)
+    return _Place(start, close, before, mark, starts, ends, quoted)
 
 
 def _fillers(run: re.Match[str], found: Patterns) -> Iterator[tuple[int, int]]:
@@ -88,6 +94,8 @@ def _filler(items: list[re.Match[str]], at: int, found: Patterns) -> bool:
     if item["sound"]:
         return True
     place = _place(item.string, item.start(), item.end())
+    if item.string[place.close : place.close + 1] in _OPENING:
+        return False  # she was like, "no"
     starts, ends = place.starts, place.ends
     parted = [place.before[-1:] in (",", "—", "–"), bool(place.mark)]
     beside = [starts or _sound(items, at - 1), ends or _sound(items, at + 1)]
@@ -120,6 +128,9 @@ def _cut(pieces: list[str], place: _Place, text: str) -> int:
     close = place.close
     after = text[close : close + 1]
     if place.starts and place.ends:
+        if after == "?":
+            pieces.append(text[place.start : close])
+            return close  # "Hmm?" asks
         ended = _CLOSED.match(text, close)
         return ended.end() if ended else close
     if place.starts:
@@ -133,7 +144,7 @@ def _cut(pieces: list[str], place: _Place, text: str) -> int:
     elif head.endswith("(") and after == ")":
         pieces += [head[:-1].rstrip(" \t")]
         return close + 1
-    glued = not head or head[-1] in '(["“' or not after or after in '.,;:!?)]"”\n'
+    glued = not place.before or place.before[-1] in _GLUED or after in _GLUING or place.quoted
     pieces += [head, "" if glued else " "]
     return close
 
@@ -146,7 +157,7 @@ def _line(match: re.Match[str]) -> str:
 
 
 def _once(match: re.Match[str]) -> str:
-    liking = "," not in match.group() and match["word"].lower() in _SUBJECTS
+    liking = match["word"].lower() in _SUBJECTS and "like" in match.group().lower()
     return match.group() if liking else match["word"]
 
 

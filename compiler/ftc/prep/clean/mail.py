@@ -107,12 +107,20 @@ def unsigned(text: str, language: str | None = None) -> str:
 
 
 def _signature(lines: list[str], language: str | None) -> int | None:
-    """The line, after the first, at which the library sees a signature begin."""
+    """The line, after the first, at which the library or our list sees a signature begin."""
     replies = _read("\n".join(lines), language).replies
     signature = next((reply.signatures for reply in replies if reply.signatures), "")
     first = signature.split("\n")[0].strip()
-    rest = range(1, len(lines))
-    return next((i for i in rest if lines[i].strip() == first), None) if first else None
+    for at in range(1, len(lines)):
+        line = lines[at].strip()
+        if (first and line == first) or _closing().match(line):
+            return at
+    return None
+
+
+@cache
+def _closing() -> re.Pattern[str]:
+    return re.compile(rf"(?:{patterns.parts('mail', 'closings')})(?:[,.!]|\Z)", re.I)
 
 
 def _signs(lines: list[str]) -> bool:
