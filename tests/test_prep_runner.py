@@ -282,7 +282,7 @@ def test_nobody_is_told_of_it():
 from ftc.prep import engine
 engine.load("local")
 from daft.scarf_telemetry import opted_out
-from ray._private.usage.usage_lib import usage_stats_enabled
+from ray._common.usage.usage_lib import usage_stats_enabled
 assert opted_out() and not usage_stats_enabled()
 """
     told = {**os.environ, "DO_NOT_TRACK": "false", "DAFT_ANALYTICS_ENABLED": "1"}

@@ -88,7 +88,9 @@ def show(
 ) -> None:
     """Show the steps, what they dropped and why, and what the rows are like.
 
-    Example: ftc data recipe.toml --samples 3 --plot data.svg
+    `ftc data RECIPE` is short for it.
+
+    Example: ftc data show recipe.toml --samples 3 --plot data.svg
     """
     from ftc.bars import Steps
 

@@ -53,8 +53,8 @@ def write(
         counts = ", ".join(f"{count} {form} rows" for form, count in sorted(other.items()))
         raise FtcError(
             f"stage {stage} trains on {FORMS[stage]} rows, and there are only {counts}",
-            hint="[prepare.annotate] makes chats of chunks; unannotated = 'text' and "
-            "stage = 'pretrain' train on the chunks themselves",
+            hint="[prepare.annotate] makes chats of chunks; stage = 'pretrain' trains on the "
+            "chunks themselves",
         )
     groups = names(np.array(owners), np.array(keys), count)
     held = held_out(groups, share, seed)

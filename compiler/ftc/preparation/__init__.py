@@ -37,3 +37,13 @@ class Prepare(Part):
     annotate: Annotate = Field(default_factory=Annotate)
     diversity: Diversity = Field(default_factory=Diversity)
     quality: Quality = Field(default_factory=Quality)
+
+    def settled(self, stage: str) -> Prepare:
+        """The same with what the training stage decides: what becomes of raw texts."""
+        texts = stage == "pretrain"
+        collect, annotate = self.collect, self.annotate
+        if collect.documents == "auto":
+            collect = collect.model_copy(update={"documents": "text" if texts else "chunk"})
+        if annotate.unannotated == "auto":
+            annotate = annotate.model_copy(update={"unannotated": "text" if texts else "drop"})
+        return self.model_copy(update={"collect": collect, "annotate": annotate})

@@ -126,8 +126,10 @@ class Annotate(Part):
     subjects: Subjects = Field(default_factory=Subjects)
     titles: Titles | None = None
     system: Text | None = Field(None, description="system turn of every row made here")
-    unannotated: Literal["drop", "text"] = Field(
-        "drop", description="chunks that nothing annotates; text: they go on as pre-training rows"
+    unannotated: Literal["auto", "drop", "text"] = Field(
+        "auto",
+        description="chunks that nothing annotates; text: they go on as pre-training rows; "
+        "auto: so with stage = 'pretrain', else they are dropped",
     )
 
     @model_validator(mode="after")

@@ -14,10 +14,10 @@ class Collect(Part):
     overlap: int = Field(
         0, ge=0, description="words that a chunk repeats of the one before; half a chunk at most"
     )
-    documents: Literal["text", "chunk"] = Field(
-        "text",
-        description="what a table's text column holds: text, whole rows to pre-train on; or "
-        "chunk, raw material that is cut and annotated",
+    documents: Literal["auto", "text", "chunk"] = Field(
+        "auto",
+        description="what a table's text column holds: text, whole rows to pre-train on; chunk, "
+        "raw material that is cut and annotated; auto: text with stage = 'pretrain', else chunk",
     )
     columns: dict[str, Text] | None = Field(
         None, description="role (prompt, output, text, ...) to column, for tables that have these"
