@@ -121,6 +121,18 @@ def test_a_find_tells_where_the_item_stands():
             )
 
 
+def test_the_rows_at_both_ends_hold_parts_of_items():
+    items = contamination.items(50, 44)
+    index = build(items, 0.15)
+    for share in (4, 3):
+        parts = [item.split(" ") for item in items]
+        ends = [" ".join(words[-len(words) // share :]) for words in parts]
+        begins = [" ".join(words[: -(-len(words) // share)]) for words in parts]
+        for i in range(50):
+            found = find(split([ends[i], "between", begins[i]]), index)
+            assert i not in found.item.tolist()
+
+
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=3, max_size=9), min_size=1, max_size=4))
 def test_poor_texts(items):
     """Few words in many orders: much is alike, nothing tells much, a whole item is always found."""

@@ -109,7 +109,8 @@ def _compare(words: Words, index: Index, at: Ints, item: Ints) -> Found:
     """
     edits = int(index.edits[item[0]])
     lengths = index.lengths[item]
-    row = np.searchsorted(words.starts, np.clip(at, 0, None) + lengths // 2, "right") - 1
+    middle = np.clip(at + lengths // 2, 0, len(words.keys) - 1)  # in the row of the find, if any
+    row = np.searchsorted(words.starts, middle, "right") - 1
     longest = int(lengths[0])
     texts = _around(words, at, row, longest + 2 * edits, edits)
     band = np.arange(2 * edits + 1, dtype=np.int16)[:, None]
