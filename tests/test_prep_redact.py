@@ -12,12 +12,14 @@ from tests.made import pii
 from ftc.errors import FtcError
 from ftc.prep import ledger, rows
 from ftc.prep.redact import search
+from ftc.prep.redact.scrub import scrubbed
 from ftc.prep.redact.search import find
 from ftc.prep.redact.span import KINDS, Span, settle
 from ftc.prep.redact.step import STEP
 from ftc.prep.rows import Row
 from ftc.prep.step import Inputs
 from ftc.preparation import Prepare
+from ftc.preparation.redact import Redact
 
 STRUCTURED = [kind for kind in KINDS if kind != "name"]
 EVERYWHERE = pii.LOCALES
@@ -54,6 +56,9 @@ def test_every_kind_is_found_and_little_else(seed):
         "password: at least 8 characters; token = get_token(); api_key = os.environ['KEY']",
         "The key is in the drawer. The secret is to listen. Set api_key=YOUR_API_KEY_HERE",
         "In 1999 High Street was closed. 3 people walked down the street.",
+        "Copyright 2021 Iain Lane; Boston, MA 02110-1301, DFARS 252.227-7014, 01-25-2025",
+        "lz4>=1.7.4.2, foo==1.0.0.0, ip_network('192.0.2.0/25'), 0123456789",
+        "token = b64encode(x); secret_key=hashlib.sha256(y); https://user:pass@host.org/",
         "",
     ],
 )
@@ -87,6 +92,9 @@ def test_locales_say_how_numbers_are_read():
 def test_secrets_lose_their_value_only():
     text = "DB_PASSWORD=hunter22x\npostgres://app:s3cr3t@db/main"
     assert spans(text) == [("secret", "hunter22x"), ("secret", "s3cr3t")]
+    text = "https://x.org/?token=J430QVFE89&page=2 and Server=db;Password=Tr0ub4dor;Port=1"
+    assert spans(text) == [("secret", "J430QVFE89"), ("secret", "Tr0ub4dor")]
+    assert spans('"password": "P@ss(w0rd)"') == [("secret", "P@ss(w0rd)")]
 
 
 @given(
@@ -227,3 +235,14 @@ def test_batches_without_rows_or_findings_pass(tmp_path):
     assert first.rows.num_rows == 0
     assert second.rows.equals(plain)
     assert second.ledger.num_rows == 0
+
+
+def test_the_ledger_of_another_step_can_be_scrubbed():
+    lines = ledger.Ledger()
+    lines.add("changed", "a", "whitespace", before="to  ann@x.org", after="to ann@x.org", file="f")
+    lines.add("dropped", "b", "too short", detail="call +49 30 901820", before="x")
+    kept = scrubbed(lines.table(), Redact()).to_pylist()
+    assert [line["before"] for line in kept] == ["to  [EMAIL]", "x"]
+    assert [line["after"] for line in kept] == ["to [EMAIL]", ""]
+    assert [line["detail"] for line in kept] == ["", "call [PHONE]"]
+    assert [line["reason"] for line in kept] == ["whitespace", "too short"]

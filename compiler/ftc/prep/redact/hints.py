@@ -17,7 +17,11 @@ _NO = tomllib.loads((_FOLDER / "capitals.toml").read_text("utf-8"))
 _NEVER = frozenset(" ".join(_NO.values()).split())
 _BODIES = frozenset(_NO["bodies"].split())
 
-_W = r"[^\W\d_a-zß-öø-ÿ][\w'\u2019]*[^\W\d_](?:-[^\W\d_]+)*|[A-ZÀ-Þ]\."
+# A capitalised word of at most 30 letters, or an initial: what is longer is no name, and slow
+_W = (
+    r"(?<!\w)[^\W\d_a-zß-öø-ÿ][\w'\u2019]{0,28}[^\W\d_](?:-[^\W\d_]{1,30}){0,3}(?![\w-])"
+    r"|(?<!\w)[A-ZÀ-Þ]\."
+)
 _SMALL = r"(?:van|von|der|den|de|da|dos|das|del|della|di|du|la|le|ter|ten|bin|ibn|al|el|zu|y|e|af)"
 _NAME = rf"(?:{_W})(?:[ \u00a0](?:{_SMALL}[ \u00a0]){{0,2}}(?:{_W})){{0,3}}"
 _NEXT = rf"(?P<name>{_NAME})"

