@@ -38,12 +38,13 @@ def ended(answers: pa.Array) -> Truths:
 
 def prose(seen: View) -> Truths:
     """Which answers are long enough to be sentences, and no code."""
-    return np.asarray((seen.words >= PROSE_WORDS) & (counted(seen.answers, "```") == 0))
+    return np.asarray((seen.words >= PROSE_WORDS) & ~having(seen.answers, "```", cased=True))
 
 
 def cut_answer(seen: View) -> Iterator[Found]:
     """An answer ends in the middle of a sentence, or leaves a code fence or a bracket open."""
-    fences = counted(seen.answers, "```") % 2 == 1
+    fences = having(seen.answers, "```", cased=True)
+    fences[fences] = counted(seen.answers.filter(pa.array(fences)), "```") % 2 == 1
     usual = seen.decision is not None and seen.decision.ends >= MOSTLY
     for pair, row in seen.pairs((fences | ~ended(seen.answers)) & seen.judged):
         if fences[pair]:

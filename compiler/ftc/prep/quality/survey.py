@@ -124,15 +124,19 @@ def forms(seen: View) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 
 
 def _marked(seen: View, name: str) -> npt.NDArray[np.bool_]:
+    """Answers of one of the last three forms; only those that may have it are looked through."""
     answers = seen.answers
     if name == "many exclamation marks":
-        marks = counted(answers, "!")
-        return (marks >= 4) & (marks * 25 > seen.words)
+        may = having(answers, r"!(?:[^!]*!){3}", cased=True)
+        marks = counted(answers.filter(pa.array(may)), "!")
+        may[may] = marks * 25 > seen.words[may]
+        return may
     if name == "no capitals":
         return having(answers, r"\p{Ll}", cased=True) & ~having(answers, r"\p{Lu}", cased=True)
-    return having(answers, r"(?:\p{Lu}[^\p{Ll}]*){8}", cased=True) & ~having(
-        answers, r"\p{Ll}", cased=True
-    )
+    may = ~having(answers, r"\p{Ll}", cased=True)
+    some = answers.filter(pa.array(may))
+    may[may] = having(some, r"(?:\p{Lu}[^\p{Ll}]*){8}", cased=True)
+    return may
 
 
 def by_row(values: npt.NDArray[_T], lasts: npt.NDArray[np.int64]) -> npt.NDArray[_T]:
