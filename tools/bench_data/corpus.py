@@ -172,6 +172,7 @@ def mixed(count: int, folder: Path) -> None:
     order = np.random.default_rng(SEED).permutation(len(texts))
     _lines(folder / "rows.jsonl", (texts[place] for place in order.tolist()))
     _lines(folder / "eval.jsonl", found.items)
+    (folder / "model").symlink_to(MODEL)
 
 
 def _lines(path: Path, texts: Iterable[str]) -> None:

@@ -17,7 +17,8 @@ OURS, PATTERNS, STANDARD, OTHER = "ftc", "Python's `re`", "Python's standard lib
 _FRAME = re.compile(r"^(?P<name>.*) \((?P<file>[^()]*?)(?::\d+)?\)$")
 _LIBRARY = re.compile(r"/site-packages/(?P<name>[^/]+)")
 _STEP = re.compile(r"/compiler/ftc/prep/(?P<name>\w+)")
-SHARED = ("runner", "work", "engine", "rows", "ledger", "store", "step", "keys")
+SHARED = ("runner", "work", "engine", "rows", "ledger", "store", "step", "keys", "result")
+PARTS = {"lengths": "token statistics", "sample": "token statistics"}
 ALIASES = {"pyarrow.libs": "pyarrow", "numpy.libs": "numpy", "_yaml": "yaml"}
 
 
@@ -77,7 +78,7 @@ def step(frames: Iterable[Frame]) -> str:
     for frame in reversed(tuple(frames)):
         found = _STEP.search(frame.file)
         if found and found["name"] not in SHARED:
-            return found["name"]
+            return PARTS.get(found["name"], found["name"])
     return ""
 
 

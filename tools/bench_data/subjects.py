@@ -13,7 +13,10 @@ from bench_data.measured import Result, Score, Side, other, own, result, too_slo
 
 @dataclass(frozen=True)
 class Subject:
-    """Methods on the same rows, made by `make(rows, folder)`; `most` rows at the most."""
+    """Methods on the same rows, made by `make(rows, folder)`.
+
+    They get one row for `every` that are asked for, and `most` rows at the most.
+    """
 
     name: str
     title: str
@@ -21,6 +24,7 @@ class Subject:
     make: Callable[[int, Path], None]
     score: Score
     sides: tuple[Side, ...]
+    every: int = 1
     most: int | None = None
     after: Callable[[Result, Result], Result] | None = None  # told of the first method's result
 
@@ -75,6 +79,7 @@ def subjects(python: Path) -> tuple[Subject, ...]:
             corpus.named,
             scores.spans,
             (own("names"), other(python, "pii", "NAMES")),
+            every=20,
             most=2_000,
         ),
         Subject(
@@ -168,7 +173,7 @@ def against_full(found: Result, full: Result) -> Result:
 def measure(subject: Subject, sizes: Sequence[int]) -> Iterator[Result]:
     """Every method at every size, as they come in; a method's smaller run tells if it goes on."""
     before: dict[str, Result] = {}
-    for rows in sorted({min(size, subject.most or size) for size in sizes}):
+    for rows in sorted({min(size // subject.every, subject.most or size) for size in sizes}):
         first: Result | None = None
         with TemporaryDirectory(prefix="ftc-bench-rows-") as folder:
             subject.make(rows, Path(folder))

@@ -17,8 +17,8 @@ INSIDE = "whole_pass"  # the function whose samples count
 TITLE = "## One pass over all rows"
 WORDS = """\
 {rows:,} rows, a quarter with duplicates, one with eval items, one with personal data, one with some
-mojibake, through `ftc prepare` in one process: {cpu:,.0f} CPU-s, {mb:,.0f} MB above the start. Rows
-in and out: {steps}.
+mojibake, through the steps of `ftc prepare` and its token statistics in one process: {cpu:,.0f}
+CPU-s, {mb:,.0f} MB above the start. Rows in and out: {steps}.
 
 py-spy looked {rate} times a second at the whole stack, C frames included. A sample belongs to the
 innermost frame of a library or of ftc; below ftc's own frames `re` and the rest of the standard
@@ -59,7 +59,11 @@ def section(found: Result, flows: dict[str, Any], counts: dict[str, Counter[str]
     owners = [*usual, *(name for name in large if name not in (*usual, OTHER))]
     head = ["step", "of the whole", *owners, "others"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for name, mine in [*counts.items(), ("**all**", total)]:
+    order = [*flows, *(name for name in counts if name not in flows)]
+    for name, mine in [
+        *((name, counts[name]) for name in order if name in counts),
+        ("**all**", total),
+    ]:
         cells = [name, f"{mine.total() / every:.1%}"]
         cells += [f"{mine[one] / every:.1%}" for one in owners]
         others = mine.total() - sum(mine[one] for one in owners)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench_data.method import Method
@@ -11,9 +12,10 @@ from ftc.prep.lengths import measure
 from ftc.recipe import Model
 
 
-def _lengths(folder: Path, *, full: bool) -> dict[str, float]:
+def quantiles(folder: Path, shards: Sequence[Path], *, full: bool) -> dict[str, float]:
+    """Of the rows in Parquet files, by the tokenizer of the model in `folder`."""
     counter = tokens.counter(model.gather(Model(id=str(folder / "model")), folder, offline=True))
-    found = measure(sorted(folder.glob("*.parquet")), counter, seed=SEED, full=full)
+    found = measure(shards, counter, seed=SEED, full=full)
     if counter is None or found is None:
         raise ValueError(f"{folder}: no tokenizer or no rows")
     total = found.total
@@ -21,11 +23,11 @@ def _lengths(folder: Path, *, full: bool) -> dict[str, float]:
 
 
 def _full(folder: Path, _: Path) -> dict[str, float]:
-    return _lengths(folder, full=True)
+    return quantiles(folder, sorted(folder.glob("*.parquet")), full=True)
 
 
 def _sample(folder: Path, _: Path) -> dict[str, float]:
-    return _lengths(folder, full=False)
+    return quantiles(folder, sorted(folder.glob("*.parquet")), full=False)
 
 
 METHODS = (

@@ -7,9 +7,8 @@ from typing import Any
 
 from bench_data.method import Method
 from bench_data.ours.steps import SEED, prepare
+from bench_data.ours.tokens import quantiles
 from ftc.prep import runner
-
-STEPS = ("clean", "redact", "deduplicate", "decontaminate")
 
 
 def job(folder: Path) -> runner.Job:
@@ -25,6 +24,9 @@ def job(folder: Path) -> runner.Job:
 def whole_pass(folder: Path, _: Path) -> dict[str, Any]:
     """From JSON lines to rows that are clean, and their lengths in tokens."""
     ran = runner.run(job(folder))
+    last = ran[-1]
+    shards = [last.folder.rows(batch.name) for batch in last.done.batches]
+    quantiles(folder, shards, full=False)
     return {one.done.step: [one.done.read, one.done.rows] for one in ran}
 
 
