@@ -267,6 +267,31 @@ def test_turns_are_compared_together(tmp_path):
     assert Run(tmp_path, chats).kept == [0, 1, 3]
 
 
+PROMPT = ("system", words.texts(1, 44)[0])
+ANSWERS = [
+    "It rains in the north today.",
+    "The sun is out, take a hat with you.",
+    "it  rains in the north today",
+]
+
+
+def test_a_system_turn_that_all_rows_share_makes_none_of_them_alike(tmp_path):
+    chats = [(PROMPT, ("user", f"Day {i}?"), ("assistant", said)) for i, said in enumerate(ANSWERS)]
+    assert Run(tmp_path, chats).kept == [0, 1, 2]
+    chats = [(PROMPT, ("user", "Well?"), ("assistant", said)) for said in ANSWERS]
+    assert Run(tmp_path, chats).dropped == {2: "exact duplicate"}
+
+
+def test_rows_under_different_system_turns_stay(tmp_path):
+    asked = (("user", BASE), ("assistant", ANSWERS[0]))
+    chats = [(("system", "Be kind."), *asked), (("system", "Be brief."), *asked), asked]
+    assert Run(tmp_path, chats).kept == [0, 1, 2]
+    chats.append((("system", "be  kind"), ("user", BASE + " So?"), ("assistant", ANSWERS[0])))
+    assert Run(tmp_path, chats, punctuation=True).kept == [0, 1, 2, 3]
+    chats[3] = (("system", "Be  kind."), *chats[3][1:])
+    assert Run(tmp_path, chats).dropped == {0: "near duplicate"}
+
+
 def test_a_spelling_of_a_row_that_goes_says_through_which(tmp_path):
     long = "A much better text. " + WHOLE + " " + " ".join(f"word{i}" for i in range(20)) + "."
     near = long + " Last words here."

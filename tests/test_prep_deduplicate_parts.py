@@ -148,6 +148,7 @@ def _known(folder, said, size, batch=5):
         paths,
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         gathered.ids(paths),
+        gathered.numbers(paths, "system"),
         gathered.numbers(paths, "grams"),
         gathered.all_pictures(paths),
     )
@@ -202,6 +203,8 @@ def test_rows_of_a_large_bucket_meet_those_before_them():
     ]
     assert len(pairs) == len(set(pairs)) == sum(min(i, 32) for i in range(size))
     assert {b - a for a, b in pairs} == set(range(1, 33))
+    made = candidates._bucketed(np.arange(50_000), np.array([0]))
+    assert sum(len(a) for a, _ in candidates.pairs(made, 1, 1 << 30)) == 50_000 * 8 - 36
 
 
 def test_a_bucket_of_256_is_compared_whole_and_one_group_is_left_out():

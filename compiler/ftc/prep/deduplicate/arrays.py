@@ -31,6 +31,12 @@ def firsts(values: npt.NDArray[Any]) -> Truths:
     return found
 
 
+def different(values: Hashes) -> Hashes:
+    """The values in order, each once; much quicker than `np.unique` where few are the same."""
+    values = np.sort(values)
+    return values[firsts(values)]
+
+
 def within(counts: Numbers) -> Numbers:
     """0, 1, 2 ... anew for each group, for groups of these sizes side by side."""
     starts = np.cumsum(counts) - counts

@@ -20,10 +20,10 @@ from ftc.prep.deduplicate.overlap import Known
 from ftc.prep.deduplicate.shingles import BITS
 
 _KEPT = 42  # bits of an n-gram's hash in the index; what they confuse is found out afterwards
-_SLOTS = 26  # bits of an n-gram's hash that it is counted by
+_SLOTS = 24  # bits of an n-gram's hash that it is counted by
 _ROWS = 1 << 14  # rows ordered at a time
 _FULL = 256  # rows of a bucket that are all compared with each other
-_REACH = 32  # rows before it that a row is compared with in the largest buckets
+_REACH = 8  # rows that a row is compared with in the largest buckets: prompts that all rows share
 _STEP = 1 << 20  # pairs made at a time
 
 

@@ -43,7 +43,9 @@ def decide(paths: Sequence[Path], inputs: Inputs, folder: Path) -> dict[str, flo
     counts = [column(path, "points").num_rows for path in every]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     fixed = np.arange(starts[-1]) >= starts[len(paths)]
-    known = Known(every, starts, ids(every), numbers(every, "grams"), all_pictures(every))
+    grams = numbers(every, "grams")
+    system = numbers(every, "system").view(np.uint64)
+    known = Known(every, starts, ids(every), system, grams, all_pictures(every))
     found = verdict(known, fixed, inputs.settings)
     for i in range(len(paths)):
         _write_drops(known, found, i, folder)

@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from ftc.prep.deduplicate import meaning
-from ftc.prep.deduplicate.arrays import Hashes, Numbers
+from ftc.prep.deduplicate.arrays import Hashes, Numbers, mixed
 from ftc.prep.deduplicate.bert import Array
 from ftc.prep.deduplicate.shingles import PICTURE, Shingles, pictures, shingles
-from ftc.prep.deduplicate.texts import Texts, joined, plain, raw
+from ftc.prep.deduplicate.texts import Texts, joined, parted, plain, raw
 from ftc.prep.deduplicate.words import chunks, sequences, words
 from ftc.prep.deduplicate.worth import points
 from ftc.prep.step import Inputs
+from ftc.preparation.deduplicate import Deduplicate
 
 SCHEMA = pa.schema(
     [
@@ -28,6 +29,7 @@ SCHEMA = pa.schema(
         ("size", pa.int64()),  # bytes of text
         ("equal", pa.uint64()),  # the same for exact duplicates
         ("same", pa.uint64()),  # the same for the same words, punctuation and all
+        ("system", pa.uint64()),  # the same for the same system turn
         ("grams", pa.int64()),  # how many different n-grams
         ("picture", pa.list_(pa.uint64(), PICTURE)),
         ("shingles", pa.list_(pa.uint64())),
@@ -40,13 +42,18 @@ def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
     """Write what deduplication needs of a batch; texts are not kept."""
     texts = joined(rows)
     written = raw(texts)
-    equal, same, sets = _hashed(texts, written, inputs)
+    prompts, after = parted(rows)
+    system = _prompted(prompts)
+    equal, same, sets = _hashed(after, written, inputs.settings)
+    if system.any():
+        equal, same = (mixed(hashes ^ system) for hashes in (equal, same))
     columns = [
         *(rows[name].combine_chunks() for name in ("id", "file", "place")),
         pa.array(points(written)),
         pa.array(np.diff(written.offsets)),
         pa.array(equal),
         pa.array(same),
+        pa.array(system),
         pa.array(np.diff(sets.offsets)),
         pa.FixedSizeListArray.from_arrays(pa.array(pictures(sets).reshape(-1)), PICTURE),
         pa.ListArray.from_arrays(pa.array(sets.offsets.astype(np.int32)), pa.array(sets.values)),
@@ -113,9 +120,10 @@ def embeddings(paths: Sequence[Path], starts: Numbers, rows: Numbers) -> Array:
     return result
 
 
-def _hashed(texts: pa.Array, written: Texts, inputs: Inputs) -> tuple[Hashes, Hashes, Shingles]:
+def _hashed(
+    texts: pa.Array, written: Texts, settings: Deduplicate
+) -> tuple[Hashes, Hashes, Shingles]:
     """What exact duplicates have in common, the words, and the n-gram sets, of each row."""
-    settings = inputs.settings
     bytewise = settings.exact and not settings.normalise
     if bytewise and not settings.near:
         equal = _digests(written)
@@ -126,6 +134,12 @@ def _hashed(texts: pa.Array, written: Texts, inputs: Inputs) -> tuple[Hashes, Ha
     if settings.punctuation or not settings.exact:
         return same, same, sets
     return np.where(bare != 0, bare, same), same, sets  # nothing but punctuation: as it stands
+
+
+def _prompted(prompts: pa.Array) -> Hashes:
+    """The same for system turns of the same words; 0 where there is none."""
+    written = raw(prompts)
+    return _worded(plain(prompts), 0)[0] if written.data.size else np.zeros(len(prompts), np.uint64)
 
 
 def _worded(folded: Texts, ngram: int) -> tuple[Hashes, Hashes, Shingles]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ftc.prep.deduplicate.arrays import Floats, Hashes, Numbers, Truths
+from ftc.prep.deduplicate.arrays import Floats, Hashes, Numbers, Truths, different
 from ftc.prep.deduplicate.candidates import Buckets, buckets, narrowed, pairs
 from ftc.prep.deduplicate.groups import Dropped, settled, united
 from ftc.prep.deduplicate.overlap import HELD, Held, Known, hold, jaccard, jaccards, possible
@@ -62,7 +62,7 @@ def _linked(
     for a, b in pairs(found, *distances):
         chosen = np.flatnonzero(labels[a] != labels[b])
         chosen = chosen[possible(known, a[chosen], b[chosen], threshold)]
-        keys = np.unique((a[chosen].astype(np.uint64) << np.uint64(32)) | b[chosen].view(np.uint64))
+        keys = different((a[chosen].view(np.uint64) << np.uint64(32)) | b[chosen].view(np.uint64))
         waiting.append(keys)
         count += len(keys)
         if count > _WAITING:
@@ -74,7 +74,7 @@ def _linked(
 def _verified(known: Known, labels: Numbers, waiting: list[Hashes], threshold: float) -> Numbers:
     if not waiting:
         return labels
-    keys = np.unique(np.concatenate(waiting))
+    keys = different(np.concatenate(waiting))
     a, b = (keys >> np.uint64(32)).astype(np.int64), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
     alike = jaccards(known, a, b) >= threshold
     return united(labels, a[alike], b[alike])

@@ -23,6 +23,7 @@ class Known(NamedTuple):
     paths: Sequence[Path]
     starts: Numbers
     ids: pa.Array
+    system: Hashes
     grams: Numbers
     pictures: Hashes
 
@@ -51,10 +52,14 @@ def hold(known: Known, rows: Numbers) -> Held:
 
 
 def possible(known: Known, a: Numbers, b: Numbers, threshold: float) -> Truths:
-    """Which pairs may reach the threshold, by their sizes and pictures; never wrong about a no."""
+    """Which pairs may reach the threshold, by their sizes and pictures; never wrong about a no.
+
+    Rows under different system turns are not alike, whatever else they say.
+    """
     size_a, size_b = known.grams[a], known.grams[b]
     least = needed(size_a + size_b, threshold)
     found: Truths = np.minimum(size_a, size_b) >= least
+    found &= known.system[a] == known.system[b]
     some = np.flatnonzero(found)
     a, b = a[some], b[some]
     most = shared_at_most(known.pictures[a], known.pictures[b], (size_a + size_b)[some])

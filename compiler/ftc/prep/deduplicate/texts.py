@@ -50,15 +50,32 @@ def joined(rows: pa.Table) -> pa.Array:
     """All that each row says, its turns joined by a line break; never null."""
     turns = rows["turns"].combine_chunks()
     content = pc.fill_null(pc.struct_field(pc.list_flatten(turns), "content"), "")
-    counts = pc.fill_null(pc.list_value_length(turns), 0)
-    if rows.num_rows and pc.min_max(counts) == pa.scalar({"min": 1, "max": 1}, _ENDS):
+    counts = pc.fill_null(pc.list_value_length(turns), 0).to_numpy(zero_copy_only=False)
+    return _lines(content, counts)
+
+
+def parted(rows: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """The same in two: the system turns, and what is said after them."""
+    turns = rows["turns"].combine_chunks()
+    flat = pc.list_flatten(turns)
+    content = pc.fill_null(pc.struct_field(flat, "content"), "")
+    system = pc.fill_null(pc.equal(pc.struct_field(flat, "role"), "system"), False)
+    if not pc.any(system).as_py():
+        return pa.array([""] * rows.num_rows, pa.string()), joined(rows)
+    owners = pc.list_parent_indices(turns)
+    found = []
+    for mask in (system, pc.invert(system)):
+        mine = owners.filter(mask).to_numpy()
+        found.append(_lines(content.filter(mask), np.bincount(mine, minlength=rows.num_rows)))
+    return found[0], found[1]
+
+
+def _lines(content: pa.Array, counts: Numbers) -> pa.Array:
+    if counts.size and counts.min() == counts.max() == 1:
         return content
-    offsets = np.zeros(rows.num_rows + 1, np.int32)
-    np.cumsum(counts.to_numpy(zero_copy_only=False), out=offsets[1:])
+    offsets = np.zeros(len(counts) + 1, np.int32)
+    np.cumsum(counts, out=offsets[1:])
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), content), "\n")
-
-
-_ENDS = pa.struct([("min", pa.int32()), ("max", pa.int32())])
 
 
 def raw(texts: pa.Array) -> Texts:
