@@ -20,8 +20,8 @@ loaded, then the clock starts. CPU seconds are user and system time of the proce
 children; memory is the peak above what was there when the clock started. The peers get a list of
 strings, our steps Arrow batches of 16,384 rows as the runner hands them over; what our steps give
 back is let go after each batch. All libraries are told to use one thread. `x ftc` is rows per
-CPU-second beside the first of ours on as many rows; a peer that was slower than {limit:.0f} CPU-s for a size,
-judged by its speed on the size before, was not run."""
+CPU-second beside the first of ours on as many rows. A peer that was slower than {limit:.0f} CPU-s
+for a size, judged by its speed on the size before, was not run."""
 PEERS = [
     "polars", "duckdb", "orjson", "pyarrow", "datasets", "rensa", "daft", "gaoya", "datasketch",
     "lm-eval", "datatrove", "datafog-core", "scrubadub", "presidio-analyzer", "spacy",

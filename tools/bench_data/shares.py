@@ -18,7 +18,6 @@ _FRAME = re.compile(r"^(?P<name>.*) \((?P<file>[^()]*?)(?::\d+)?\)$")
 _LIBRARY = re.compile(r"/site-packages/(?P<name>[^/]+)")
 _STEP = re.compile(r"/compiler/ftc/prep/(?P<name>\w+)")
 SHARED = ("runner", "work", "engine", "rows", "ledger", "store", "step", "keys", "result")
-PARTS = {"lengths": "token statistics", "sample": "token statistics"}
 ALIASES = {"pyarrow.libs": "pyarrow", "numpy.libs": "numpy", "_yaml": "yaml"}
 
 
@@ -74,11 +73,11 @@ def _standard(frame: Frame) -> bool:
 
 
 def step(frames: Iterable[Frame]) -> str:
-    """The step of ftc that a stack is in, "" for none: the innermost that it names."""
-    for frame in reversed(tuple(frames)):
+    """The step of ftc that a stack is in, "" for none: the outermost that it names."""
+    for frame in frames:
         found = _STEP.search(frame.file)
         if found and found["name"] not in SHARED:
-            return PARTS.get(found["name"], found["name"])
+            return "token statistics" if found["name"] == "lengths" else found["name"]
     return ""
 
 

@@ -37,7 +37,7 @@ def _replaced(text: str, pairs: list[tuple[str, str]]) -> str:
 
 
 METHODS = (
-    Method("ftfy `fix_encoding`, every row", _ftfy, ("ftfy",), most=100_000),
-    Method("ftfy `fix_text`, every row", _ftfy_whole, ("ftfy",), most=100_000),
+    Method("ftfy `fix_encoding`, every row", _ftfy, ("ftfy",)),
+    Method("ftfy `fix_text`, every row", _ftfy_whole, ("ftfy",)),
     Method(f"a table of {len(SIGNS)} replacements", _table),
 )
