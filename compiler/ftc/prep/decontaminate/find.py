@@ -65,7 +65,7 @@ def _hits(words: Words, index: Index) -> Iterator[tuple[Ints, Ints]]:
     longest = max(index.anchors)
     for offset in range(0, len(words.keys), _WORDS):
         part = words.keys[offset : offset + _WORDS + longest - 1]
-        for size, gram in grams(part, list(index.anchors)).items():
+        for size, gram in grams(part, index.anchors.keys()).items():
             anchors = index.anchors[size]
             gram = gram[:_WORDS]
             maybe = np.flatnonzero(anchors.slots.take(slots(gram)))

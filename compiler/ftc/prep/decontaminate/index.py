@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import comb, log2
@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ftc.prep.decontaminate.words import Ints, Keys, split
 
-GRAM = 6  # words of an anchor at most
+GRAM = 6  # words of an anchor at most, or
+LONG = (12, 24, 48)  # where a part of an item is so long: it tells little, like 0 0 0 1 0 0
 CHANCE = 1e-2  # finds with edits per row without an item, at most: a judgment. The words of a
 # chance find tell less than `bits` says, so that in made texts 0.01 % of rows are found by chance
 ROW = 150  # words of the row that `CHANCE` is said of
@@ -69,17 +70,21 @@ def build(texts: Sequence[str], edits: float) -> Index:
     return index
 
 
-def grams(keys: Keys, lengths: Sequence[int]) -> dict[int, Keys]:
-    """The grams of each length that is asked for, one for every word that one can begin at."""
-    found = {}
-    gram = keys
-    for length in range(1, max(lengths, default=0) + 1):
-        if length > 1:
-            gram = gram[:-1] * _GROW
-            gram += keys[length - 1 :]
-        if length in lengths:
-            found[length] = gram
-    return found
+def grams(keys: Keys, lengths: Collection[int]) -> dict[int, Keys]:
+    """The grams of each length that is asked for, one for every word that one can begin at.
+
+    Words stand along the last axis. Lengths are 1 to GRAM, or of LONG.
+    """
+    longest = max(lengths, default=0)
+    found = {1: keys}
+    for length in range(2, min(longest, GRAM) + 1):
+        found[length] = found[length - 1][..., :-1] * _GROW + keys[..., length - 1 :]
+    for length in LONG:
+        if length <= longest:
+            half = found[length // 2]
+            power = np.uint64(pow(int(_GROW), length // 2, 1 << 64))
+            found[length] = half[..., : -length // 2] * power + half[..., length // 2 :]
+    return {length: found[length] for length in lengths}
 
 
 def slots(gram: Keys) -> Ints:
@@ -125,7 +130,7 @@ def _anchors(index: Index) -> dict[int, Anchors]:
     for i, (length, edits) in enumerate(zip(index.lengths, index.edits, strict=True)):
         sums = np.concatenate([[0], index.bits[i, :length].cumsum()])
         for start, end in pairwise(_cuts(sums, int(edits) + 1)):
-            size = min(end - start, GRAM)
+            size = max(size for size in (*range(1, GRAM + 1), *LONG) if size <= end - start)
             telling = sums[start + size : end + 1] - sums[start : end - size + 1]
             found.setdefault(size, []).append((i, start + int(np.argmax(telling))))
     return {size: _lookup(index, size, places) for size, places in sorted(found.items())}
@@ -145,9 +150,7 @@ def _cuts(sums: npt.NDArray[np.float64], parts: int) -> list[int]:
 def _lookup(index: Index, size: int, places: list[tuple[int, int]]) -> Anchors:
     item, place = np.array(places, np.int64).T
     parts = index.words[item[:, None], place[:, None] + np.arange(size)]
-    gram = parts[:, 0]
-    for column in range(1, size):
-        gram = gram * _GROW + parts[:, column]
+    gram = grams(parts, [size])[size][:, 0]
     order = np.argsort(gram, kind="stable")
     gram = gram[order]
     filled = np.zeros(SLOTS, np.bool_)
