@@ -70,6 +70,10 @@ _SPEAKER = re.compile(
 )
 _PAIR = re.compile(rf"(?P<one>{_NAME})(?P<mark>, | and | und | et | y | & )(?P<two>{_NAME})")
 _WORDS = re.compile(_NAME)
+_INNER = re.compile(r"[^\W\d_A-ZÀ-Þ][A-ZÀ-Þ]")
+_CLAN = re.compile(r"(?:Mc|Mac|De|Di|Da|La|Le|Van|Von|Fitz|O['\u2019])[A-Z]")
+_ARTICLE = re.compile(r"(?<!\w)(?:the|a|an|this|each|any|your|our|no)[ \n]\Z", re.IGNORECASE)
+_SMALL_WORD = re.compile(r"(?<![\w-])[^\W\d_A-ZÀ-Þ][^\W\d_]+")
 _LONE = re.compile(r"[^\W\d_]+")
 
 
@@ -149,6 +153,35 @@ def trimmed(text: str, start: int, end: int) -> list[Span]:
     return spans
 
 
+def likely(text: str, span: Span, small: frozenset[str]) -> bool:
+    """Whether what the model takes for a person may be one; `small` are the text's small words.
+
+    Listed given names are. Others are not when they are written small elsewhere, in capitals, as
+    a name in a program, or as the label of a line; nor is a lone word after "the".
+    """
+    words = text[span.start : span.end].split()
+    if words[0].partition("-")[0] in _SURE:
+        return True
+    if any(word.isupper() and len(word) > 1 and word.isalpha() for word in words):
+        return False
+    if all(word.casefold() in small for word in words):
+        return False
+    around = text[max(0, span.start - 1) : span.start] + text[span.end : span.end + 1]
+    if any(mark in "/`_<>=|[#" for mark in around) or "::" in text[span.start - 3 : span.start]:
+        return False
+    if len(words) > 1:
+        return True
+    if _INNER.search(words[0]) and not _CLAN.match(words[0]):
+        return False
+    labelled = text[span.end : span.end + 1] in (":", "-", "(")
+    return not labelled and not _ARTICLE.search(text, max(0, span.start - 8), span.start)
+
+
+def small_words(text: str) -> frozenset[str]:
+    """Words that the text has without a capital."""
+    return frozenset(_SMALL_WORD.findall(text))
+
+
 def _is_body(text: str, words: list[tuple[int, int]]) -> bool:
     """San Francisco, Lake Victoria, Jefferson University: a word of these makes it no person."""
     return any(text[slice(*words[at])].strip(".") in _BODIES for at in (0, -1))
@@ -179,12 +212,16 @@ def header(text: str) -> list[Span]:
     return spans
 
 
+def _capital(word: str) -> bool:
+    return word[0].isupper() and not word.isupper()
+
+
 def repeated(text: str, spans: list[Span]) -> list[Span]:
     """The spans, and where else in the text the words of full names stand alone."""
     words: dict[str, None] = {}
     for span in spans:
         parts = text[span.start : span.end].split()
-        words.update(dict.fromkeys(part for part in parts if len(part) > 2 and part[0].isupper()))
+        words.update(dict.fromkeys(part for part in parts if len(part) > 2 and _capital(part)))
     more = [
         Span("name", match.start(), match.end(), match[0].casefold())
         for match in _LONE.finditer(text)

@@ -91,8 +91,10 @@ def _cuts(text: str) -> Iterator[tuple[int, int]]:
 
 def _names(text: str, entities: list[_Entity]) -> list[Span]:
     spans = hints.found(text)
+    small = hints.small_words(text) if entities else frozenset()
     for entity in entities:
         if entity.label == "PERSON":
-            spans += hints.trimmed(text, entity.start, entity.end)
+            written = hints.trimmed(text, entity.start, entity.end)
+            spans += [span for span in written if hints.likely(text, span, small)]
     others = [e for e in entities if e.label in ("DATE", "TIME", "MONEY")]
     return [s for s in spans if not any(e.start <= s.start and s.end <= e.end for e in others)]
