@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 from faker import Faker
+from ftfy.badness import is_bad
+from hypothesis import given
+from hypothesis import strategies as st
 from made import mojibake, words
 
 from ftc.prep import rows as table
 from ftc.prep.clean import STEP
-from ftc.prep.clean.mojibake import repaired
+from ftc.prep.clean.batch import Batch
+from ftc.prep.clean.mojibake import repaired, suspect
 from ftc.prep.rows import Row
 from ftc.prep.step import Inputs
 from ftc.preparation import Prepare
@@ -96,3 +100,18 @@ def test_cases(broken, whole):
 )
 def test_nothing_else_of_the_library_is_used(text):
     assert repaired(text) == text
+
+
+LETTERS = st.characters(codec="utf-8", max_codepoint=0xFFFF) | st.sampled_from(
+    list("".join(mojibake.read_as(text, ("latin-1",)) for _, text in mojibake.clean(28, 1)))
+    + list(mojibake.damaged(200, 2)[0].text)
+    + list("ÃÂØÙàœŒ√≈‚вЂā€β°®´ \x93\xa0aZ.")
+)
+
+
+@given(st.lists(st.text(LETTERS, max_size=12), min_size=1, max_size=40))
+def test_what_is_repaired_is_suspected(texts):
+    """The quick look in front of ftfy lets everything through that would be repaired."""
+    batch = Batch(table.table(Row(str(i), "f", "p", (("chunk", t),)) for i, t in enumerate(texts)))
+    for text, seen in zip(texts, suspect(batch), strict=False):
+        assert seen or not is_bad(text)

@@ -13,6 +13,7 @@ _FENCED = (
 _INDENTED = r"(?:^(?: {4}|\t)[^\n]*(?:\n|\Z))+"
 _BLOCK = re.compile(f"{_FENCED}|{_INDENTED}", re.M | re.S)
 _ANY = re.compile(rf"{_FENCED}|{_INDENTED}|`[^`\n]+`|https?://\S+|www\.\S+", re.M | re.S)
+_SIGNS = ("`", "~~~", "    ", "\t", "http", "www.")  # one of them is in any code or address
 
 
 def outside_blocks(text: str, fix: Callable[[str], str]) -> str:
@@ -26,6 +27,8 @@ def outside(text: str, fix: Callable[[str], str]) -> str:
 
 
 def _outside(pattern: re.Pattern[str], text: str, fix: Callable[[str], str]) -> str:
+    if not any(sign in text for sign in _SIGNS):
+        return fix(text) if text else text
     pieces: list[str] = []
     end = 0
     for match in pattern.finditer(text):

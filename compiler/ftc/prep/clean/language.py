@@ -13,7 +13,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from ftc.errors import FtcError
 from ftc.prep import rows as table
-from ftc.prep.clean import lists
+from ftc.prep.clean import hesitations, lists
 from ftc.prep.clean.batch import Batch, Mask
 from ftc.preparation.clean import Clean
 
@@ -51,7 +51,7 @@ def known(code: str | None) -> str | None:
     if code is None:
         return None
     short = re.split("[-_]", code.strip().lower())[0]
-    if short not in _identifier().labels:
+    if short not in hesitations.languages() and short not in _identifier().labels:
         raise FtcError(
             f"prepare.language: {code!r} is not a language that can be recognised",
             hint="ISO 639-1 codes: " + ", ".join(sorted(_identifier().labels)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+from unicodedata import is_normalized, normalize
 
 import pyarrow.compute as pc
 
@@ -22,13 +22,16 @@ def clean(batch: Batch) -> None:
     """Normalise the texts that need it."""
     plain = flags(pc.string_is_ascii(batch.values))
     unusual = batch.matching(_CONTROLS, plain) | batch.matching(_UNUSUAL, ~plain)
-    loose = ~plain & ~unusual
-    if loose.any():  # compositions without a mark of the usual block: Indic, Hangul, singletons
-        composed = pc.utf8_normalize(batch.values, "NFC")
-        unusual |= loose & flags(pc.not_equal(composed, batch.values))
     batch.rewrite(NAME, unusual, normal)
+    batch.rewrite(NAME, ~plain & ~unusual, composed)
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's form NFC: letters are composed without marks of the usual block too."""
+    # pyarrow 25's utf8_normalize decomposes some texts when asked for NFC
+    return text if is_normalized("NFC", text) else normalize("NFC", text)
 
 
 def normal(text: str) -> str:
     """The text in Unicode's form NFC, without what is not seen."""
-    return unicodedata.normalize("NFC", seen(text))
+    return normalize("NFC", seen(text))
