@@ -1,4 +1,4 @@
-"""The set of word n-grams of each row as sorted 48-bit hashes, and a 256-bit picture of it."""
+"""The set of word n-grams of each row as sorted 48-bit hashes, and a 512-bit picture of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ftc.prep.deduplicate.arrays import Hashes, Numbers, firsts, mixed, spans
 from ftc.prep.deduplicate.words import sequences
 
 BITS = 48
-PICTURE = 4  # words of 64 bits
+PICTURE = 8  # words of 64 bits
 _ROWS = 256  # pictures made at a time: what is made on the way stays in a core's cache
 _FACTORS = np.uint64(0xD1342543DE82EF95)  # odd; powers of it tell places in an n-gram apart
 
