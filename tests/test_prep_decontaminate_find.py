@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made import contamination, words
 
@@ -25,6 +25,7 @@ def plain(text):
     return re.findall(r"[漢字かค]|(?:[^\W_漢字かค]|[\u0300-\u036fা])+", text)
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, max_size=6))
 @example(["", f"Don{QUOTE}t STOP—now, Straße!", "dont stop now strasse"])
 def test_words_are_those_of_plain_code(texts):
@@ -41,6 +42,7 @@ def test_words_are_those_of_plain_code(texts):
     assert len(set(known.values())) == len(known)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_text_alone_has_the_words_it_has_among_others(text):
     alone = split([text]).keys
@@ -133,6 +135,7 @@ def test_the_rows_at_both_ends_hold_parts_of_items():
             assert i not in found.item.tolist()
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=3, max_size=9), min_size=1, max_size=4))
 def test_poor_texts(items):
     """Few words in many orders: much is alike, nothing tells much, a whole item is always found."""
@@ -142,3 +145,26 @@ def test_poor_texts(items):
         assert (i + 1, i, 0) in set(
             zip(found.row.tolist(), found.item.tolist(), found.edits.tolist(), strict=True)
         )
+
+
+@pytest.mark.parametrize("share", [0.8, 0.97])
+def test_long_items_that_tell_little(share):
+    """Rows of digits, most of them alike: many places to compare, and still the right ones."""
+    random = np.random.default_rng(5)
+
+    def digits(count):
+        return " ".join(map(str, random.integers(1, 10, count) * (random.random(count) > share)))
+
+    items = [digits(int(random.integers(20, 64))) for _ in range(200)]
+    rows = [f"{digits(60)} {items[i]} {digits(60)}" if i < 20 else digits(120) for i in range(60)]
+    index = build(items, 0.15)
+    there = split(rows)
+    found = find(there, index)
+    whole = {
+        (r, i) for r, i, edits in zip(found.row, found.item, found.edits, strict=True) if not edits
+    }
+    padded = [f" {row} " for row in rows]
+    assert whole == {
+        (r, i) for r, row in enumerate(padded) for i, item in enumerate(items) if f" {item} " in row
+    }
+    assert len(whole) >= 20
