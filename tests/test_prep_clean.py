@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +20,7 @@ from ftc.prep.clean import STEP
 from ftc.prep.rows import Row
 from ftc.prep.step import Inputs
 from ftc.preparation import Prepare
+from ftc.preparation.clean import Clean
 
 GERMAN = "Das ist ein ganz normaler deutscher Satz über das Wetter und die Stadt am Fluss."
 ENGLISH = "This is a quite normal English sentence about the weather and the town by the river."
@@ -145,6 +148,17 @@ def test_language_is_looked_for_only_when_asked():
 def test_an_unknown_language_is_said():
     with pytest.raises(FtcError, match="'klingon' is not a language"):
         step([chunk("a", "x")], language="klingon")
+
+
+def test_settings_of_the_page():
+    """The example in the documentation is one that a recipe may hold, and names settings' values."""
+    page = Path(__file__).parents[1] / "docs" / "prepare" / "clean.md"
+    text = page.read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.S)
+    prepare = Prepare(**tomllib.loads(example)["prepare"])
+    assert prepare.clean.spoken == ["transcript", "prose"]
+    for name in Clean.model_fields:
+        assert f"`{name}`" in text or f"{name} =" in example, name
 
 
 def test_no_rows():

@@ -20,6 +20,7 @@ SIGNATURES = "signatures"
 QUOTED = "quoted"
 _DASHES = re.compile(r"^-- ?(?:\n|\Z)", re.M)
 _QUOTE = re.compile(r"^ ?>")
+_PROMPT = re.compile(r"^ ?>>> ")
 _LONGEST = 2_000  # characters of a line; patterns of the library are quadratic in it
 _SIGNATURE_LINES = 12  # judgment: more is text
 _SIGNOFF_WORDS = 6  # judgment: "Mit freundlichen Grüßen / Best regards," has six
@@ -67,6 +68,8 @@ def unquoted(text: str, language: str | None = None) -> str:
 
 def _unquoted_lines(lines: list[str], headers: list[str]) -> list[str]:
     """Without lines that begin with `>`, and without headers and all below them that has no `>`."""
+    if all(_PROMPT.match(line) for line in lines if _QUOTE.match(line)) and not headers:
+        return lines  # what somebody typed into Python
     kept: list[str] = []
     starts = [header.strip().split("\n") for header in headers]
     at = 0
@@ -127,6 +130,8 @@ def _signs(lines: list[str]) -> bool:
     """Is it a sign-off, alone or with names on its line, with only short lines below it?"""
     words = lines[0].split()
     called = lines[0].partition(",")[2].split()
+    if not any(map(str.isalpha, lines[0])):
+        return False  # a rule, which may underline a heading
     alone = len(words) <= _SIGNOFF_WORDS and not lines[0].rstrip().endswith((".", "?", ":"))
     named = all(word[0].isupper() for word in called)
     return alone and named and all(_short(line) for line in lines[1:] if line.strip())

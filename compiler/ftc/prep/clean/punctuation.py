@@ -14,8 +14,9 @@ _EXCLAIMED = re.compile(r"(?<=[^\s!?])[!?]{2,}(?=[\s\"'”’»)\]*_]|\Z)")
 _OPENED = re.compile(r"([¡¿])\1+")
 _WIDE = re.compile(r"([！？，。])\1+")
 _COMMAS = re.compile(r"(?<=\w),{2,}(?=\s|\Z)")
-_DOTS = re.compile(r"(?<![./])\.{4,}(?![./])")
-_SPACED = re.compile(r"(?<=\w) +([,.])(?=\s|\Z)")
+_DOTS = re.compile(r"(?<=\w)\.{4,}(?![./])")
+_COMMA = re.compile(r"(?<=\w) +,(?=\s|\Z)")
+_STOP = re.compile(r"(?<=\w) +\.(?=\s|\Z)")
 
 
 def clean(batch: Batch, left: Mask) -> None:
@@ -34,7 +35,9 @@ def _thinned(piece: str) -> str:
     piece = _WIDE.sub(r"\1", piece)
     piece = _COMMAS.sub(",", piece)
     piece = _DOTS.sub("...", piece)
-    return _SPACED.sub(r"\1", piece)
+    if _COMMA.search(piece) is None:
+        return piece  # "pip install ."
+    return _STOP.sub(".", _COMMA.sub(",", piece))
 
 
 def _mark(match: re.Match[str]) -> str:
