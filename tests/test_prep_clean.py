@@ -151,7 +151,7 @@ def test_an_unknown_language_is_said():
 
 
 def test_settings_of_the_page():
-    """The example in the documentation is one that a recipe may hold, and names settings' values."""
+    """The example is one that a recipe may hold, and every setting is on the page."""
     page = Path(__file__).parents[1] / "docs" / "prepare" / "clean.md"
     text = page.read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.S)
