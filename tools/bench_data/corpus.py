@@ -120,13 +120,18 @@ def overlap(one: frozenset[str], two: frozenset[str]) -> float:
     return len(one & two) / max(1, len(one | two))
 
 
-def personal(count: int, folder: Path) -> None:
-    """Of five rows three are documents with personal data and near misses, two plain texts."""
+def sparse(count: int, folder: Path) -> None:
+    """One row of ten is a document with personal data."""
+    personal(count, folder, tenths=1)
+
+
+def personal(count: int, folder: Path, tenths: int = 6) -> None:
+    """Of ten rows so many are documents with personal data and near misses, the rest plain."""
     truth: list[list[tuple[str, int, int]]] = []
     for part, first in enumerate(range(0, count, PART)):
         size = min(PART, count - first)
         made = [pii.Document(text, []) for text in words.texts(size, SEED + part)]
-        places = [place for place in range(size) if place % 5 < 3]
+        places = [place for place in range(size) if place % 10 < tenths]
         found = pii.documents(len(places), SEED + part, STRUCTURED, AROUND)
         for place, document in zip(places, found, strict=True):
             made[place] = document

@@ -59,7 +59,22 @@ GOALS = (
     Goal("contamination", "contamination: other punctuation", _score("punctuation"), least=0.95),
     Goal("contamination", "contamination: 3 % edits", _score("edits 3 %"), least=0.95),
     Goal("contamination", "contamination: clean flagged", _score("clean flagged"), most=0.01),
-    Goal("pii", "structured personal data", _speed, "rows/CPU-s", least=12_000, method="step"),
+    Goal(
+        "pii",
+        "structured personal data, 1.2 pieces a row",
+        _speed,
+        "rows/CPU-s",
+        least=12_000,
+        method="step",
+    ),
+    Goal(
+        "sparse",
+        "structured personal data in one row of ten",
+        _speed,
+        "rows/CPU-s",
+        least=12_000,
+        method="step",
+    ),
     Goal(
         "pii",
         "structured personal data: recall of the worst kind",

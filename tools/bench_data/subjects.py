@@ -73,6 +73,14 @@ def subjects(python: Path) -> tuple[Subject, ...]:
             (own("pii"), other(python, "pii")),
         ),
         Subject(
+            "sparse",
+            "Personal data in one row of ten",
+            SPARSE,
+            corpus.sparse,
+            scores.spans,
+            (own("pii"), other(python, "pii")),
+        ),
+        Subject(
             "names",
             "People's names",
             NAMES,
@@ -138,6 +146,9 @@ misses each (order numbers, versions, dates, hashes, wrong check digits), from f
 pieces a row. Recall by kind, over all kinds, and of the worst kind; precision over all spans and of
 the worst kind. A kind that a peer does not know counts as not found. Our step replaces what it
 finds, numbers it and writes its ledger; the spans of its search are scored by themselves."""
+SPARSE = """\
+The same documents as one row of ten, plain texts between them: what a search costs that finds
+nothing."""
 MOJIBAKE = """\
 A tenth of the rows was read as cp1252, as latin1, twice as one of these, or as mac_roman, in 23
 languages and sets of signs; a tenth is sound text of the same languages, the rest English. Shares
