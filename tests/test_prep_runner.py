@@ -15,7 +15,7 @@ from ftc.errors import FtcError
 from ftc.prep import result, runner
 from ftc.prep.prepare import prepare
 
-ROWS = 36_000  # three batches
+ROWS = 20_000  # two batches
 TEXT = """
 name = "sums"
 model = "some/model"

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from ftc.errors import FtcError
 from ftc.prep import ledger, rows
-from ftc.prep.collect import Found, read
 from ftc.prep.pipeline import BY_NAME, COLLECT
 from ftc.prep.step import Inputs, Outcome
 from ftc.prep.store import BATCH, Batch, Folder, read_table, whole, write_json, write_table
@@ -65,6 +64,8 @@ def _done(task: Task) -> int:
         decision=folder.decision if task.act == "apply" else None,
     )
     if task.act == "collect":
+        from ftc.prep.collect import Found, read  # noqa: PLC0415 - start-up of every worker
+
         files = [Found(Path(path), name, kind, size) for path, name, kind, size in task.found]
         outcomes = gathered(outcome for file in files for outcome in read(file, inputs))
         return _write(folder, task.number, outcomes, COLLECT)
