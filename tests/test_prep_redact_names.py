@@ -85,6 +85,12 @@ def test_the_sender_of_a_mail_is_a_name(tmp_path):
     assert "Walsh" not in row.extra["to"] and "Siobhan" not in row.extra["to"]
 
 
+def test_long_texts_are_read_to_their_end():
+    text = "nothing is said here. " * 1200 + "\nThe report was written by Ingrid Halvorsen."
+    found = names.find_all(["", text])
+    assert [text[span.start : span.end] for span in found[1]] == ["Ingrid Halvorsen"]
+
+
 def test_spans_are_within_the_text_and_capitalised():
     for document in people.documents(200, 5):
         for span in hints.found(document.text):

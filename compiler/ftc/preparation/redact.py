@@ -26,7 +26,7 @@ class Redact(Part):
         "ids that only their words tell apart, and addresses are read this way",
     )
     names: bool = Field(
-        False, description="replace people's names too: needs spaCy, about 40 rows a second"
+        False, description="replace people's names too: needs spaCy, about 75 rows a CPU-second"
     )
     keep_speakers: bool = Field(
         True, description="leave the names in front of a transcript's turns as they are"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,17 +19,18 @@ class _Finder(NamedTuple):
     gate: str  # RE2; a text without it has nothing of these kinds
     spans: Callable[[str, Places], Iterator[Span]]
     language: str = ""  # looked for only where the recipe's locales name it
+    digits: bool = True  # whether each of them has a digit
 
 
 FINDERS = (
-    _Finder(frozenset({"email"}), network.EMAIL_GATE, network.emails),
+    _Finder(frozenset({"email"}), network.EMAIL_GATE, network.emails, digits=False),
     _Finder(frozenset({"ip"}), network.IP_GATE, network.addresses),
     _Finder(frozenset({"card"}), numbers.CARD_GATE, numbers.cards),
     _Finder(frozenset({"iban"}), numbers.IBAN_GATE, numbers.ibans),
     _Finder(frozenset({"ssn", "id"}), ids.GATE, ids.ids),
     _Finder(frozenset({"phone"}), phones.GATE, phones.phones),
-    _Finder(frozenset({"secret"}), secrets.TOKEN_GATE, secrets.tokens),
-    _Finder(frozenset({"secret"}), secrets.GIVEN_GATE, secrets.given),
+    _Finder(frozenset({"secret"}), secrets.TOKEN_GATE, secrets.tokens, digits=False),
+    _Finder(frozenset({"secret"}), secrets.GIVEN_GATE, secrets.given, digits=False),
     *(
         _Finder(frozenset({"address"}), form.gate, form.spans, form.language)
         for form in streets.FORMS
@@ -56,13 +56,21 @@ def find_all(
     wanted = frozenset(kinds)
     places = read(tuple(locales))
     found: dict[int, list[Span]] = {}
+    numbered = _passed(texts, r"\d")
+    with_digits = texts.take(numbered)
     for finder in FINDERS:
         if not finder.kinds & wanted or finder.language not in ("", *places.languages):
             continue
-        passed = pc.match_substring_regex(texts, finder.gate)
-        at = np.flatnonzero(passed.to_numpy(zero_copy_only=False))
-        for index, text in zip(at.tolist(), texts.take(pa.array(at)).to_pylist(), strict=True):
+        some = with_digits if finder.digits else texts
+        at = _passed(some, finder.gate)
+        indices = (numbered.take(at) if finder.digits else at).to_pylist()
+        for index, text in zip(indices, some.take(at).to_pylist(), strict=True):
             spans = [span for span in finder.spans(text, places) if span.kind in wanted]
             if spans:
                 found.setdefault(index, []).extend(spans)
     return {index: settle(found[index]) for index in sorted(found)}
+
+
+def _passed(texts: pa.Array, gate: str) -> pa.Array:
+    """Indices of the texts that the gate lets through."""
+    return pc.indices_nonzero(pc.match_substring_regex(texts, gate))

@@ -106,8 +106,9 @@ def apply(batch: pa.Table, inputs: Inputs) -> Outcome:
     texts = gathered(batch)
     changed: dict[int, str] = {}
     replaced: dict[int, list[tuple[str, str]]] = {}  # by row: placeholder, original
-    for index, places in _by_text(spans):
-        text = texts.array[index].as_py()
+    by_text = _by_text(spans)
+    whole = texts.array.take(pa.array(list(by_text), pa.int64())).to_pylist()
+    for (index, places), text in zip(by_text.items(), whole, strict=True):
         changed[index] = pieces(text, places)
         pairs = [(new, text[start:end]) for start, end, new in places]
         replaced.setdefault(int(texts.owners[index]), []).extend(pairs)
@@ -120,13 +121,13 @@ def apply(batch: pa.Table, inputs: Inputs) -> Outcome:
     )
 
 
-def _by_text(spans: pa.Table) -> Iterator[tuple[int, list[tuple[int, int, str]]]]:
-    """For each text that has spans: start, end and placeholder of each, in order."""
+def _by_text(spans: pa.Table) -> dict[int, list[tuple[int, int, str]]]:
+    """For each text that has spans, in order: start, end and placeholder of each."""
     by_text: dict[int, list[tuple[int, int, str]]] = {}
     columns = [spans[name].to_pylist() for name in ("text", "start", "end", "kind", "number")]
     for index, start, end, kind, number in zip(*columns, strict=True):
         by_text.setdefault(index, []).append((start, end, f"[{KINDS[kind].upper()}_{number}]"))
-    yield from sorted(by_text.items())
+    return dict(sorted(by_text.items()))
 
 
 def _kind(placeholder: str) -> str:

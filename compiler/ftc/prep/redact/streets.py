@@ -115,7 +115,7 @@ def _spanish() -> Iterator[Form]:
     town = rf"{_WORD}(?: (?:{small} )?{_WORD}){{0,3}}"
     post = rf"(?:{_BREAK}\s?(?:{town}, ?\d{{5}}|\d{{5}},? {town}))"
     pattern = rf"(?<![\w.,/-]){kinds} ?{named}{number}{flat}{post}?{_END}"
-    yield Form("es", rf"{kinds} ?[A-ZÀ-Þdl]", re.compile(pattern))
+    yield Form("es", rf"{kinds} ?(?:[A-ZÀ-Þ]|de |del |la |las |los |el )", re.compile(pattern))
 
 
 # en, de, fr and es; addresses of other languages are not looked for.
