@@ -9,6 +9,7 @@ from ftc.prep.clean.batch import Batch, Mask
 
 NAME = "whitespace"
 _NEEDLESS = r"[ \t]\n|  |\n\n\n|\n[ \t]|\A[ \t\n]|[ \t\n]\z"
+_SET_IN = "   "
 _INNER = re.compile(r"(?<=[^\s]) {2,}(?=\S)")
 _TRAILING = re.compile(r"[ \t]+(?=\n|\Z)")
 _LEADING = re.compile(r"^[ \t]+", re.M)
@@ -41,9 +42,13 @@ def tidy_spoken(text: str) -> str:
 
 def _tidy(piece: str) -> str:
     piece = _AFTER_CODE.sub("\n", _BLANK.sub("\n\n", _TRAILING.sub("", piece)))
-    if "|" not in piece:
+    if "|" not in piece and _SET_IN not in piece:
         return _INNER.sub(" ", piece)
     return "\n".join(
-        line if line.lstrip().startswith("|") else _INNER.sub(" ", line)
-        for line in piece.split("\n")
+        line if _arranged(line) else _INNER.sub(" ", line) for line in piece.split("\n")
     )
+
+
+def _arranged(line: str) -> bool:
+    """Is it a row of a table, or set in, where spaces may stand in columns?"""
+    return line.lstrip().startswith("|") or line.startswith(_SET_IN)
