@@ -1,6 +1,8 @@
 """ftc data: the steps, the story of a row, groups of duplicates, sheets out and back."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from test_prep_runner import folder, run
@@ -9,6 +11,9 @@ from ftc import recipe as recipes
 from ftc.errors import FtcError
 from ftc.prep import result
 from ftc.survey import selection, text
+from ftc.survey.originals import originals
+from ftc.survey.plot import picture
+from ftc.survey.statistics import statistics
 from ftc.survey.steps import survey
 from ftc.survey.story import story
 
@@ -161,3 +166,89 @@ def test_a_review_goes_out_and_comes_back(tmp_path):
     assert story(root, lines[0]["id"]).where == "dropped"
     edited = story(root, lines[1]["id"])
     assert edited.row.turns[-1] == ("assistant", "Somebody has looked at this answer.")
+
+
+def test_originals_are_seen_with_the_key_alone(tmp_path):
+    path = folder(tmp_path / "secret")
+    mail = "jonas.weller@example.org"
+    (path / "raw" / "talk.txt").write_text(
+        f"Q: Whom do I write to about the lamp?\nA: Write to {mail}, who has the keys.\n"
+    )
+    plain = (path / "recipe.toml").read_text()
+    (path / "key").write_bytes(b"0123456789" * 5)
+    (path / "recipe.toml").write_text(plain + '[prepare.redact]\nkey = "key"\n')
+    run(path)
+    row = next(
+        row
+        for part in ("train", "eval")
+        for row in rows(path, part)
+        if "lamp" in row["messages"][0]["content"]
+    )
+    assert mail not in row["messages"][1]["content"]
+    ((placeholder, original),) = originals(recipe(path), path, row["id"][:6])
+    assert placeholder in row["messages"][1]["content"]
+    assert original == mail
+    (path / "key").write_bytes(b"another key, as long as it has to be...")
+    with pytest.raises(FtcError, match="not sealed with this key"):
+        originals(recipe(path), path, row["id"])
+    (path / "recipe.toml").write_text(plain)
+    with pytest.raises(FtcError, match="no key is named"):
+        originals(recipe(path), path, row["id"])
+
+
+def told(path, full=False):
+    said = recipe(path)
+    return statistics(said, path, survey(said, path), full, True, lambda *_: None)
+
+
+def test_without_a_tokenizer_tokens_are_estimated(done):
+    found = told(done)
+    assert found.seen.startswith("estimated from bytes, all")
+    assert found.tokens.rows == survey(recipe(done), done).steps[-1].rows
+    assert sum(bar.rows for bar in found.tokens.histogram) == found.tokens.rows
+    assert [it.fits for it in found.choices] == sorted(it.fits for it in found.choices)
+    assert found.choices[-1].fits == 1.0
+    assert found.composition["duplicates"]["exact"] == 4
+    assert sum(found.composition["task types"].values()) == found.tokens.rows
+    said = text.statistics(found)
+    assert "what max_length may be" in said
+    assert "missing or rare" in said
+    json.dumps(found.as_dict())
+
+
+def test_pictures_are_the_same_bytes_each_time(done):
+    state = survey(recipe(done), done)
+    one = picture(state, told(done), "svg")
+    assert one.startswith(b"<?xml")
+    assert one == picture(state, told(done), "svg")
+    assert picture(state, None, "png").startswith(b"\x89PNG")
+
+
+def ftc(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "ftc", *arguments], cwd=cwd, capture_output=True, text=True
+    )
+
+
+def test_the_commands(done):
+    got = ftc("prepare", "recipe.toml", "--format", "json", cwd=done)
+    assert got.returncode == 0, got.stderr
+    assert json.loads(got.stdout)["train"] > 100
+    got = ftc("data", "recipe.toml", "--format", "json", "--samples", "1", cwd=done)
+    assert json.loads(got.stdout)["statistics"]["tokens"]["rows"] > 100
+    group = json.loads(ftc("data", "clusters", "recipe.toml", "--format", "json", cwd=done).stdout)
+    row = group[0]["members"][0]["row"]
+    assert "exact duplicate" in ftc("data", "why", row, "recipe.toml", cwd=done).stdout
+    got = ftc("data", "recipe.toml", "--plot", "rows.pdf", cwd=done)
+    assert (got.returncode, "is not drawn" in got.stderr) == (2, True)
+    got = ftc("data", "review", "recipe.toml", "--out", "doubtful.csv", cwd=done)
+    assert got.stdout.startswith("wrote 50 rows to doubtful.csv")
+
+
+def test_a_recipe_without_raw_material(tmp_path):
+    (tmp_path / "r.toml").write_text('name = "x"\nmodel = "m"\n[data]\npath = "x.jsonl"\n')
+    for command in (["prepare", "r.toml"], ["data", "r.toml"], ["data", "why", "abcd", "r.toml"]):
+        got = ftc(*command, cwd=tmp_path)
+        assert got.returncode == 2
+        assert "has no [prepare]" in got.stderr
+        assert "Traceback" not in got.stderr

@@ -139,6 +139,26 @@ def why(row: str, recipe: Path, form: str) -> None:
 
 
 @data.command()
+@click.argument("row")
+@RECIPE
+@FORMAT
+def reveal(row: str, recipe: Path, form: str) -> None:
+    """Show what stood where a row has placeholders, with the key that the recipe names.
+
+    Example: ftc data reveal 3f2a9c recipe.toml
+    """
+    said, folder = _read(recipe)
+    from ftc.survey.originals import originals
+    from ftc.views import table
+
+    found = originals(said, folder, row)
+    if form == "json":
+        show_json([{"placeholder": name, "original": value} for name, value in found])
+    else:
+        click.echo(table(found) if found else "nothing in this row was redacted")
+
+
+@data.command()
 @RECIPE
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @FORMAT
