@@ -18,7 +18,6 @@ def table():
 
 
 def test_originals_come_back_with_the_key(tmp_path):
-    pytest.importorskip("cryptography")
     key = tmp_path / "key"
     key.write_bytes(b"k" * 48)
     (outcome,) = run([table()], tmp_path, key="key")
@@ -33,7 +32,6 @@ def test_originals_come_back_with_the_key(tmp_path):
 
 
 def test_another_key_opens_nothing(tmp_path):
-    pytest.importorskip("cryptography")
     (tmp_path / "key").write_bytes(b"k" * 48)
     (tmp_path / "other").write_bytes(b"o" * 48)
     (outcome,) = run([table()], tmp_path, key="key")

@@ -11,8 +11,6 @@ from ftc.prep import rows
 from ftc.prep.redact import hints, names
 from ftc.prep.rows import Row
 
-pytest.importorskip("spacy")
-
 
 @pytest.mark.parametrize("seed", [9001, 9002])
 def test_names_are_found_and_little_else(seed):
