@@ -1,13 +1,16 @@
 """Measures the data steps beside other libraries in one run, and writes docs/data-benchmarks.md.
 
 `--rows 10000` measures fewer rows and prints the page, `--only near,read` some subjects, `--out`
-writes it elsewhere. Exit code 1 when a goal is missed.
+writes it elsewhere; `--resume` takes the subjects that an ended run had finished. Exit code 1 when
+a goal is missed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,8 +19,11 @@ sys.path[:0] = [str(ROOT / "compiler"), str(ROOT / "tests"), str(ROOT)]
 from bench_data import whole  # noqa: E402 - found by the line above
 from bench_data.environment import peers  # noqa: E402 - found by the line above
 from bench_data.goals import verdicts  # noqa: E402
+from bench_data.measured import Result  # noqa: E402
 from bench_data.page import page, table  # noqa: E402
-from bench_data.subjects import measure, subjects  # noqa: E402
+from bench_data.subjects import Subject, measure, subjects  # noqa: E402
+
+from ftc import resources  # noqa: E402
 
 PAGE = ROOT / "docs" / "data-benchmarks.md"
 SIZES = (10_000, 100_000, 1_000_000)
@@ -27,17 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, then write or print the page; 1 when a goal was missed."""
     asked = parsed(arguments)
     python = peers()
-    results, further = [], []
     chosen = [one for one in subjects(python) if not asked.only or one.name in asked.only]
-    for subject in chosen:
-        for result in measure(subject, asked.rows):
-            print(table([result]).splitlines()[-1], file=sys.stderr, flush=True)
-            results.append(result)
+    results = [result for subject in chosen for result in measured(subject, asked)]
+    failed, further = [], []
     if not asked.only or whole.NAME in asked.only:
-        result, text = whole.measured(max(asked.rows), python)
-        print(table([result]).splitlines()[-1], file=sys.stderr, flush=True)
-        further.append(text)
-    judged = [verdict for verdict in verdicts(results) if verdict.goal.subject in names(chosen)]
+        found, section = whole.measured(max(asked.rows), python)
+        show(found)
+        failed += [f"the whole pass: {found.why}"] if found.why else []
+        further.append(section)
+    judged = [one for one in verdicts(results) if one.goal.subject in {it.name for it in chosen}]
     text = page(chosen, results, judged, asked.rows, further)
     complete = not asked.only and tuple(asked.rows) == SIZES
     out = asked.out or (PAGE if complete else None)
@@ -45,14 +49,32 @@ def main(arguments: list[str] | None = None) -> int:
         out.write_text(text, encoding="utf-8")
     else:
         print(text)
-    missed = [verdict.goal.what for verdict in judged if not verdict.met]
-    for what in missed:
-        print(f"goal missed: {what}", file=sys.stderr)
-    return int(bool(missed))
+    failed += [f"goal missed: {verdict.goal.what}" for verdict in judged if not verdict.met]
+    for what in failed:
+        print(what, file=sys.stderr)
+    return int(bool(failed))
 
 
-def names(chosen: list) -> set[str]:
-    return {subject.name for subject in chosen}
+def measured(subject: Subject, asked: argparse.Namespace) -> list[Result]:
+    """The results of a subject; with `--resume` those that a run that was ended left behind."""
+    kept = resources.cache() / "bench-data" / f"{subject.name}.json"
+    if asked.resume and kept.exists():
+        known = json.loads(kept.read_text("utf-8"))
+        if known["rows"] == asked.rows:
+            return [Result(**result) for result in known["results"]]
+    results = []
+    for result in measure(subject, asked.rows):
+        show(result)
+        results.append(result)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    known = {"rows": asked.rows, "results": [asdict(result) for result in results]}
+    kept.write_text(json.dumps(known), encoding="utf-8")
+    return results
+
+
+def show(result: Result) -> None:
+    """Its line of the table, as soon as it is there."""
+    print(table([result]).splitlines()[-1], file=sys.stderr, flush=True)
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -61,6 +83,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=_numbers, default=list(SIZES))
     parser.add_argument("--only", type=lambda text: text.split(","), default=[])
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--resume", action="store_true")
     return parser.parse_args(arguments)
 
 
