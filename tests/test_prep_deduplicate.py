@@ -41,7 +41,7 @@ class Run:
         self.ledger = [line for o in outcomes for line in o.ledger.to_pylist()]
         self.dropped = {number[line["row"]]: line["reason"] for line in self.ledger}
         self.clusters = deduplicate.clusters(self.out).to_pylist()
-        self.cluster = {number[line["row"]]: line["cluster"] for line in self.clusters}
+        self.cluster = {number.get(line["row"]): line["cluster"] for line in self.clusters}
         self.of = {
             number[line["row"]]: number.get(line["of"], line["of"])
             for line in self.clusters

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from ftc.errors import FtcError
 
 Array = npt.NDArray[np.float32]
-_BATCH = 8192  # tokens at a time, about
+_BATCH = 1024  # tokens at a time, about
 _TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 
