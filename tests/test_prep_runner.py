@@ -141,6 +141,20 @@ def test_rows_that_are_out_of_date_are_not_built_on(small):
         result.used(recipe, small)
 
 
+def test_rows_of_the_eval_file_are_looked_for(small):
+    asked = "How many copper cedar linen boxes are three and four boxes?"
+    row = {"instruction": asked, "output": "Together they are seven copper cedar linen boxes."}
+    (small / "held.jsonl").write_text(json.dumps(row) + "\n")
+    with (small / "raw" / "sums.jsonl").open("a") as out:
+        out.write(json.dumps(row) + "\n")
+    text = (small / "recipe.toml").read_text() + '[data]\neval_path = "held.jsonl"\n'
+    (small / "recipe.toml").write_text(text)
+    steps = {it.done.step: it.done for it in run(small).ran}
+    assert steps["decontaminate"].dropped == {"contains an eval item": 1}
+    assert not (small / "prepared" / "sums" / "eval.jsonl").exists()
+    assert result.used(recipes.load(small / "recipe.toml"), small).data.eval_path == "held.jsonl"
+
+
 def test_data_and_prepare_are_not_both_given(small):
     text = (small / "recipe.toml").read_text() + '[data]\npath = "x.jsonl"\n'
     with pytest.raises(FtcError, match=r"data.path and \[prepare\] are both given"):

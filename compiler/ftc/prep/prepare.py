@@ -47,7 +47,7 @@ def prepare(
             "the recipe has no [prepare]",
             hint='add one, for example: [prepare] with sources = ["raw/"]',
         )
-    settings = settings.settled(recipe.stage)
+    settings = settings.settled(recipe.stage, recipe.data.eval_path)
     known = runner.names(settings)
     if last is not None and last not in known:
         raise FtcError(f"no step {last!r} in this recipe", hint=f"its steps: {', '.join(known)}")

@@ -38,12 +38,17 @@ class Prepare(Part):
     diversity: Diversity = Field(default_factory=Diversity)
     quality: Quality = Field(default_factory=Quality)
 
-    def settled(self, stage: str) -> Prepare:
-        """The same with what the training stage decides: what becomes of raw texts."""
+    def settled(self, stage: str, eval_path: str | None = None) -> Prepare:
+        """The same with what the rest of the recipe decides: what becomes of raw texts, and that no
+        row holds what the recipe evaluates on."""
         texts = stage == "pretrain"
         collect, annotate = self.collect, self.annotate
         if collect.documents == "auto":
             collect = collect.model_copy(update={"documents": "text" if texts else "chunk"})
         if annotate.unannotated == "auto":
             annotate = annotate.model_copy(update={"unannotated": "text" if texts else "drop"})
-        return self.model_copy(update={"collect": collect, "annotate": annotate})
+        clean_of = self.decontaminate
+        if eval_path is not None and eval_path not in clean_of.against:
+            clean_of = clean_of.model_copy(update={"against": [*clean_of.against, eval_path]})
+        changes = {"collect": collect, "annotate": annotate, "decontaminate": clean_of}
+        return self.model_copy(update=changes)
