@@ -49,7 +49,7 @@ def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
         equal, same = (mixed(hashes ^ system) for hashes in (equal, same))
     columns = [
         *(rows[name].combine_chunks() for name in ("id", "file", "place")),
-        pa.array(points(written)),
+        pa.array(_points(written, inputs.settings)),
         pa.array(np.diff(written.offsets)),
         pa.array(equal),
         pa.array(same),
@@ -136,6 +136,13 @@ def _hashed(
     return np.where(bare != 0, bare, same), same, sets  # nothing but punctuation: as it stands
 
 
+def _points(written: Texts, settings: Deduplicate) -> Numbers:
+    """The points of each text; of rows that are equal byte for byte none is better."""
+    if settings.normalise or settings.near or settings.meaning is not None:
+        return points(written)
+    return np.zeros(len(written.offsets) - 1, np.int64)
+
+
 def _prompted(prompts: pa.Array) -> Hashes:
     """The same for system turns of the same words; 0 where there is none."""
     written = raw(prompts)
@@ -161,7 +168,7 @@ def _worded(folded: Texts, ngram: int) -> tuple[Hashes, Hashes, Shingles]:
 
 
 def _digests(texts: Texts) -> Hashes:
-    view = pa.py_buffer(np.ascontiguousarray(texts.data)).to_pybytes()
+    view = np.ascontiguousarray(texts.data).data
     edges = texts.offsets.tolist()
     parts = [blake2b(view[start:end], digest_size=8).digest() for start, end in pairwise(edges)]
     return np.frombuffer(b"".join(parts), "<u8").astype(np.uint64)
