@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
     """Write what deduplication needs of a batch; texts are not kept."""
     texts = joined(rows)
     written = raw(texts)
-    prompts, after = parted(rows)
+    prompts, after = parted(rows, texts)
     system = _prompted(prompts)
     equal, same, sets = _hashed(after, written, inputs.settings)
     if system.any():
@@ -170,5 +170,5 @@ def _worded(folded: Texts, ngram: int) -> tuple[Hashes, Hashes, Shingles]:
 def _digests(texts: Texts) -> Hashes:
     view = np.ascontiguousarray(texts.data).data
     edges = texts.offsets.tolist()
-    parts = [blake2b(view[start:end], digest_size=8).digest() for start, end in pairwise(edges)]
+    parts = [sha256(view[start:end]).digest()[:8] for start, end in pairwise(edges)]
     return np.frombuffer(b"".join(parts), "<u8").astype(np.uint64)

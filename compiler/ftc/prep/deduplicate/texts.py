@@ -54,14 +54,14 @@ def joined(rows: pa.Table) -> pa.Array:
     return _lines(content, counts)
 
 
-def parted(rows: pa.Table) -> tuple[pa.Array, pa.Array]:
-    """The same in two: the system turns, and what is said after them."""
+def parted(rows: pa.Table, whole: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """`whole`, what `joined` gives, in two: the system turns, and what is said after them."""
     turns = rows["turns"].combine_chunks()
     flat = pc.list_flatten(turns)
     content = pc.fill_null(pc.struct_field(flat, "content"), "")
     system = pc.fill_null(pc.equal(pc.struct_field(flat, "role"), "system"), False)
     if not pc.any(system).as_py():
-        return pa.array([""] * rows.num_rows, pa.string()), joined(rows)
+        return pa.array([""] * rows.num_rows, pa.string()), whole
     owners = pc.list_parent_indices(turns)
     found = []
     for mask in (system, pc.invert(system)):
