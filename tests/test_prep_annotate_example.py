@@ -116,3 +116,25 @@ def test_each_row_leads_back_to_its_recording(prepared, finished):
         assert said.endswith(row.turns[1][1][-40:])
         assert row.turns[0][1][:20] in said
         assert row.file == chunks[parent].file
+
+
+def test_pairs_across_the_cuts_of_a_long_recording(tmp_path):
+    lines = []
+    for i in range(40):
+        lines.append(f"Producer: Tell me about street number {i}, please, in your own words.")
+        lines.append(f"Host: Street number {i} has " + " ".join(f"house{i}x{j}" for j in range(60)))
+    (tmp_path / "talk.txt").write_text("\n".join(lines) + "\n")
+    text = """
+        name = "long"
+        model = "m"
+        [prepare]
+        sources = ["talk.txt"]
+        skip = ["deduplicate", "quality"]
+        [prepare.annotate.pairs]
+        ask = ["Producer"]
+        answer = ["Host"]
+    """
+    told = recipe.parse(text, "long.toml").preparation
+    ran = runner.run(runner.Job(told, tmp_path, tmp_path / "out", seed=1, cores=1))
+    assert ran[0].done.rows > 5  # chunks
+    assert ran[-1].done.rows == 40

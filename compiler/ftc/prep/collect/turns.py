@@ -34,7 +34,11 @@ class Turn(NamedTuple):
 
 
 def pieces(turns: Iterable[Turn], settings: Collect) -> Iterator[Piece]:
-    """Chunks of `Name: text` lines; the place is the first time that is new, else line."""
+    """Chunks of `Name: text` lines; the place is the first time that is new, else line.
+
+    From the second chunk on, `extra` says which part of the recording it is.
+    """
+    number = 1
     overlap = min(settings.overlap, settings.max_words // 2)
     held: list[tuple[Turn, int]] = []
     new = size = 0  # `new`: how many turns at the start of `held` the last chunk had too
@@ -42,21 +46,23 @@ def pieces(turns: Iterable[Turn], settings: Collect) -> Iterator[Piece]:
         for part in _within(turn, settings):
             count = words(part.text())
             if held and size + count > settings.max_words:
-                yield _piece(held, new)
+                yield _piece(held, new, number)
+                number += 1
                 held = _last(held, min(overlap, settings.max_words - count))
                 new, size = len(held), sum(kept for _, kept in held)
             held.append((part, count))
             size += count
     if held:
-        yield _piece(held, new)
+        yield _piece(held, new, number)
 
 
-def _piece(held: list[tuple[Turn, int]], new: int) -> Piece:
+def _piece(held: list[tuple[Turn, int]], new: int, number: int) -> Piece:
     text = "\n".join(turn.text() for turn, _ in held)
     recoded = sum(part.recoded for turn, _ in held[new:] for part in turn.parts)
     places = [part.place for turn, _ in held[new:] for part in turn.parts]
     place = next((place for place in places if ":" in place), places[0])  # a time, if there is one
-    return Piece(place, ("chunk", text), medium="transcript", recoded=recoded)
+    extra = {"part": number} if number > 1 else {}
+    return Piece(place, ("chunk", text), medium="transcript", extra=extra, recoded=recoded)
 
 
 def _last(held: list[tuple[Turn, int]], overlap: int) -> list[tuple[Turn, int]]:
