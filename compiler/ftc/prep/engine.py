@@ -32,10 +32,10 @@ def run(
     """What `work` gives for each task, as they come in, in no fixed order.
 
     `cores` are the processes on this machine; by default as many as it may use, and as are worth
-    starting.
+    starting. On Ray as many as the cluster has cores.
     """
     wanted = min(len(tasks), cores or min(available(), len(tasks) // WORTH))
-    if engine == "local" and wanted < 2:
+    if not tasks or (engine == "local" and wanted < 2):
         yield from map(work, tasks)
         return
     yield from _daft(tasks, work, engine, wanted)
@@ -50,6 +50,10 @@ def available() -> int:
 
 def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> Iterator[str]:
     daft = load(engine)
+    if engine == "ray":
+        import ray  # noqa: PLC0415 - an extra, loaded above
+
+        processes = min(len(tasks), max(1, int(ray.cluster_resources().get("CPU", 1))))
 
     @daft.cls(max_concurrency=processes, use_process=True)
     class Worker:

@@ -37,7 +37,7 @@ def apply(rows: pa.Table, inputs: Inputs) -> Outcome:
 STEP = Step(
     name="deduplicate",
     apply=apply,
-    code=("ftc.prep.deduplicate",),
+    code=("ftc.prep.deduplicate", "ftc.prep.collect", "ftc.data"),
     libraries=("numpy", "pyarrow"),
     files=files,
     gather=gather,
