@@ -53,7 +53,8 @@ def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> I
     if engine == "ray":
         import ray  # noqa: PLC0415 - an extra, loaded above
 
-        processes = min(len(tasks), max(1, int(ray.cluster_resources().get("CPU", 1))))
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        processes = min(len(tasks), max(1, int(resources.get("CPU", 1))))
 
     @daft.cls(max_concurrency=processes, use_process=True)
     class Worker:
