@@ -24,6 +24,7 @@ EVENT = ("action", "reason", "detail", "before", "after")  # columns of the ledg
 class Event:
     """What a step did; action "passed" when it left the row as it was."""
 
+    row: str  # the row itself, or one that it was made from
     step: str
     action: str
     reason: str = ""
@@ -34,7 +35,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Story:
-    """`where` is "train", "eval", "dropped", or the step that it has come to so far."""
+    """`where` is "train", "eval", "dropped", "made into rows", or the step that it has come to.
+
+    `events` begin with those of the rows that it was made from.
+    """
 
     row: Row | None  # as it is after the last step that has it
     id: str
@@ -60,26 +64,39 @@ def story(root: Path, name: str) -> Story:
         raise FtcError(f"{name!r} is too short for a row's id", hint=f"give {LEAST} digits or more")
     steps = folders(root)
     full = _full(steps, name, root)
-    events: list[Event] = []
-    row: Row | None = None
-    children: set[str] = set()
-    for folder in steps:
-        told = [
-            Event(folder.step, **{key: line[key] for key in EVENT})
-            for line in _matching(folder.path / "ledger", "row", full)
-        ]
-        here = next(iter(_rows(folder, full)), None)
-        row = here or row
-        events += told or ([Event(folder.step, "passed")] if here else [])
-        children.update(_children(folder, full))
-    for line in _matching(root / "steps", "row", full):
-        events.append(Event("split", **{key: line[key] for key in EVENT}))
-    parts = [part for part in ("train", "eval") if _in(root / f"{part}.jsonl", full)]
-    gone = any(event.action == "dropped" for event in events)
-    last = events[-1].step if events else ""
-    where = parts[0] if parts else "dropped" if gone else last
+    row, events = _events(steps, root, full)
+    children = sorted({child for folder in steps for child in _children(folder, full)})
     parents = row.parents if row else ()
-    return Story(row, full, where, tuple(events), parents, tuple(sorted(children)))
+    seen, waiting, before = {full}, list(parents), list[Event]()
+    while waiting:
+        parent = waiting.pop()
+        if parent not in seen:
+            seen.add(parent)
+            older, told = _events(steps, root, parent)
+            before = told + before
+            waiting += older.parents if older else ()
+    where = next((part for part in ("train", "eval") if _in(root / f"{part}.jsonl", full)), "")
+    if not where and any(event.action == "dropped" for event in events):
+        where = "dropped"
+    elif not where:
+        where = "made into rows" if children else events[-1].step if events else ""
+    return Story(row, full, where, (*before, *events), parents, tuple(children))
+
+
+def _events(steps: list[Folder], root: Path, name: str) -> tuple[Row | None, list[Event]]:
+    """A row as the last step left it, and what each step did to it."""
+    row: Row | None = None
+    events: list[Event] = []
+    for folder in steps:
+        lines = _matching(folder.path / "ledger", "row", name)
+        here = next(iter(_rows(folder, name)), None)
+        row = here or row
+        events += [Event(name, folder.step, **{key: line[key] for key in EVENT}) for line in lines]
+        if here and not lines:
+            events.append(Event(name, folder.step, "passed"))
+    for line in _matching(root / "steps", "row", name):
+        events.append(Event(name, "split", **{key: line[key] for key in EVENT}))
+    return row, events
 
 
 def _full(steps: list[Folder], name: str, root: Path) -> str:

@@ -74,7 +74,7 @@ def story(found: Story) -> str:
     if found.parents:
         lines.append(f"made from {', '.join(found.parents)}")
     for event in found.events:
-        lines += _event(event)
+        lines += _event(event, event.row if event.row != found.id else "")
     if found.children:
         lines.append(f"made of it: {', '.join(found.children)}")
     if row:
@@ -87,10 +87,10 @@ def story(found: Story) -> str:
     return "\n".join(lines)
 
 
-def _event(event: Event) -> Iterator[str]:
+def _event(event: Event, of: str) -> Iterator[str]:
     detail = f": {event.detail}" if event.detail else ""
     reason = f", {event.reason}{detail}" if event.reason else ""
-    yield f"  {event.step}: {event.action}{reason}"
+    yield f"  {of + ', ' if of else ''}{event.step}: {event.action}{reason}"
     for mark, text in (("-", event.before), ("+", event.after)):
         if text:
             yield textwrap.indent(text, f"    {mark} ")
