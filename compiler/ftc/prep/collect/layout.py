@@ -152,7 +152,8 @@ def _finished(place: str, example: Example, row: Row, form: str, recoded: int) -
 def _chunks(place: str, row: Row, column: str, settings: Collect, recoded: int) -> Iterator[Found]:
     text = row.get(column)
     if not isinstance(text, str) or not text.strip():
-        reason = "empty text" if text is None or isinstance(text, str) else "text is no text"
+        empty = text is None or isinstance(text, str)
+        reason = "empty text" if empty else "a number or a list where text is expected"
         yield Bad(place, reason, f"column {column}", before=_shown(row))
         return
     title = _title(row)

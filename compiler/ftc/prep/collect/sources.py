@@ -67,6 +67,11 @@ def found(inputs: Inputs) -> list[Found]:
             continue
         paths = list(_paths(entry, inputs.folder, out))
         if not paths:
+            if (inputs.folder / entry).is_dir():
+                raise FtcError(
+                    f"prepare.sources: {entry!r} is a folder without files",
+                    hint="put raw material there, or take it out of prepare.sources",
+                )
             raise FtcError(
                 f"prepare.sources: {entry!r} matches no file", hint=_hint(entry, inputs.folder)
             )
