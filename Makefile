@@ -49,7 +49,7 @@ docs: dev  ## make the generated pages of docs/ anew
 bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 	$(PY) tools/bench.py
 
-bench-data: dev  ## measure the data steps beside other libraries (an hour), and write docs/data-benchmarks.md
+bench-data: dev model  ## measure the data steps beside other libraries (an hour), and write docs/data-benchmarks.md
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) tools/bench_data.py
 
 parity: dev  ## prove that both tools train the same run, and write docs/parity.md (FAMILIES="..." for a part)

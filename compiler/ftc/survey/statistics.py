@@ -31,7 +31,8 @@ TITLES = {  # what is counted, by the start of the figure's name
     "lengths of answers": "diversity.length.",
     "difficulty": "diversity.difficulty.",
     "flags": "quality.flag.",
-    "personal data": "redact.",
+    "cleaned": "clean.",
+    "personal data": "pii.",
     "duplicates": "deduplicate.",
 }
 
