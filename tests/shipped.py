@@ -20,8 +20,7 @@ def place(path):
         return path
     folder = Path(COPY.name) / "recipes"
     if not folder.exists():
-        left_out = shutil.ignore_patterns("prepared")
-        shutil.copytree(ROOT / "recipes", folder, ignore=left_out)
+        shutil.copytree(ROOT / "recipes", folder)
         (folder.parent / "models").symlink_to(ROOT / "models")
     prepare(recipes.load(folder / path.name), folder, cores=1)
     return folder / path.name

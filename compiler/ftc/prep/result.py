@@ -7,6 +7,7 @@ Light on purpose: it runs in every command that reads a recipe, with or without 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -43,7 +44,8 @@ class State:
 def root(recipe: Recipe, folder: Path) -> Path:
     """The folder of the prepared data of a recipe that lies in `folder`."""
     prepare = recipe.preparation
-    return folder / ((prepare.out if prepare else None) or f"prepared/{recipe.name}")
+    own = prepare.out if prepare else None
+    return Path(os.path.normpath(folder / (own or f"prepared/{recipe.name}")))
 
 
 def settings(recipe: Recipe) -> str:
@@ -95,7 +97,7 @@ def used(recipe: Recipe, folder: Path) -> Recipe:
     why = stale(recipe, folder, state)
     if why:
         raise FtcError(f"{place}: {why}", hint="run again: ftc prepare RECIPE")
-    name = place.relative_to(folder).as_posix() if place.is_relative_to(folder) else str(place)
+    name = Path(os.path.relpath(place, folder)).as_posix()
     own = recipe.data.eval_path
     changes: dict[str, Any] = {"path": f"{name}/train.jsonl", "eval": 0.0, "format": "auto"}
     if own is None and state.eval:
