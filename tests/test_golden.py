@@ -144,5 +144,5 @@ def test_same_recipe_same_bytes(tmp_path):
 
 def test_no_shipped_recipe_has_an_error():
     for recipe in RECIPES:
-        found = findings(compile_recipe(recipe, offline=True))
+        found = findings(compile_recipe(place(recipe), offline=True))
         assert not [it for it in found if it.severity == "error"], recipe

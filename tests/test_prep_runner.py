@@ -261,6 +261,7 @@ def test_interrupted_and_run_again(large, tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate()
     assert process.returncode == 130
+    assert error.endswith("the same command goes on from there.\n")
     assert "Traceback" not in error
     process = start(path)
     _, error = process.communicate()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ftc.cli.options import FILE, FORMAT, OFFLINE, RECIPE
-from ftc.cli.shown import show_json
+from ftc.cli.shown import say, show_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,10 +41,14 @@ def prepare(recipe: Path, only: str | None, engine: Any, cores: int | None, form
     from ftc.bars import Steps
 
     said, folder = _read(recipe)
-    with Steps("preparing") as steps:
-        from ftc.prep.prepare import prepare as run
+    try:
+        with Steps("preparing") as steps:
+            from ftc.prep.prepare import prepare as run
 
-        found = run(said, folder, last=only, engine=engine, cores=cores, progress=steps.show)
+            found = run(said, folder, last=only, engine=engine, cores=cores, progress=steps.show)
+    except KeyboardInterrupt:
+        say("interrupted. What is done stays: the same command goes on from there.")
+        os._exit(130)  # Daft's threads abort a Python that ends in the middle of a query
     from ftc.survey import text
     from ftc.survey.steps import survey
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Literal
 
 from ftc.errors import FtcError
@@ -49,6 +53,16 @@ def available() -> int:
 
 
 def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> Iterator[str]:
+    with _interrupts() as pressed:
+        for done in _query(tasks, work, engine, processes):
+            if pressed:
+                raise KeyboardInterrupt
+            yield done
+        if pressed:
+            raise KeyboardInterrupt
+
+
+def _query(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> Iterator[str]:
     daft = load(engine)
     if engine == "ray":
         import ray  # noqa: PLC0415 - an extra, loaded above
@@ -70,6 +84,26 @@ def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> I
     worker = Worker()
     for row in frame.select(worker.go(frame["task"]).alias("done")).iter_rows():
         yield row["done"]
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Notes Ctrl-C: Daft swallows the exception where it calls Python, and while it is imported."""
+    pressed: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def load(engine: Engine) -> Any:
