@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ftc.parity.report import Group, Report
 from parity import matrix, pairs
 from parity.matrix import Case
 from parity.pairs import Bench, Pair
-
-from ftc.parity.report import Group, Report
 
 MODES = ("native", "exact")
 State = Literal["equal", "harmless", "known", "refused", "unexplained"]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftc.parity.report import Curves, Report
 from parity import pairs
 from parity.matrix import Case
 from parity.pairs import OLD_AXOLOTL, Bench, Pair
-
-from ftc.parity.report import Curves, Report
 
 STEPS = 20
 ROWS = 64

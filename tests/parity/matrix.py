@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity import models
-
 from ftc.build import Built, build
+from parity import models
 
 FACTORY = "0.9.5"
 AXOLOTL = "0.21.0"

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from parity import models, pairs
-from parity.matrix import Case
-from parity.pairs import Bench, Pair
 
 from ftc.parity import pinned
 from ftc.parity.records import Told
 from ftc.parity.report import Report
 from ftc.run.launch import config_of
+from parity import models, pairs
+from parity.matrix import Case
+from parity.pairs import Bench, Pair
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ftc.parity.losses import TOLERANCE
+from ftc.parity.report import Group
 from parity import matrix, models
 from parity.cells import MODES, WORDS, Cell
 from parity.curves import STEPS, Curve
 from parity.mutations import Outcome
 from parity.pairs import Tool
 from parity.schedules import Line
-
-from ftc.parity.losses import TOLERANCE
-from ftc.parity.report import Group
 
 SIGNS = {
     "equal": "equal",

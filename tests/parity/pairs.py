@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parity import matrix
-from parity.matrix import Case
-
 from ftc.build import Built, Refused
 from ftc.errors import FtcError
 from ftc.facts import tokenizer
@@ -18,6 +15,8 @@ from ftc.parity.pieces import pieces
 from ftc.parity.records import Level, Told
 from ftc.parity.report import Report
 from ftc.plan import Plan
+from parity import matrix
+from parity.matrix import Case
 
 Tool = tuple[str, str]  # backend, version
 FACTORY: Tool = ("llamafactory", matrix.FACTORY)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parity import models, pairs
-from parity.matrix import Case
-from parity.pairs import Bench, Pair
-
 from ftc.parity.records import Schedule
 from ftc.parity.report import Report
 from ftc.parity.values import RELATIVE, relative
+from parity import models, pairs
+from parity.matrix import Case
+from parity.pairs import Bench, Pair
 
 FAMILY = "qwen2.5"
 
