@@ -1,8 +1,9 @@
-"""Finds the folders that ship with ftc (`templates/`, `recipes/`) in a wheel and in a checkout."""
+"""What ftc finds on a machine: its own folders, the cache folder, processors."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -21,3 +22,10 @@ def cache() -> Path:
     from platformdirs import user_cache_path  # noqa: PLC0415 - costs start-up time, seldom needed
 
     return user_cache_path("ftc")
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Literal
 
+from ftc import resources
 from ftc.errors import FtcError
 
 Engine = Literal["local", "ray"]
@@ -38,18 +39,11 @@ def run(
     `cores` are the processes on this machine; by default as many as it may use, and as are worth
     starting. On Ray as many as the cluster has cores.
     """
-    wanted = min(len(tasks), cores or min(available(), len(tasks) // WORTH))
+    wanted = min(len(tasks), cores or min(resources.processors(), len(tasks) // WORTH))
     if not tasks or (engine == "local" and wanted < 2):
         yield from map(work, tasks)
         return
     yield from _daft(tasks, work, engine, wanted)
-
-
-def available() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> Iterator[str]:

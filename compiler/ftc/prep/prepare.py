@@ -55,17 +55,22 @@ def prepare(
     root = result.root(recipe, folder)
     job = Job(settings, folder, root, seed, engine, progress, cores)
     with _alone(root):
-        ran = runner.run(job, last)
+        sources = collect.found(job.inputs(COLLECT))
+        read = [_read(job, it.path) for it in sources if it.path.is_file()]
+        hashes = {job.folder / it.path: it.sha256 for it in read}
+        ran = runner.run(job, last, hashes)
         if last is not None and last != known[-1]:
             return Prepared(root, tuple(ran), None)
-        return Prepared(root, tuple(ran), _finished(recipe, job, ran))
+        return Prepared(root, tuple(ran), _finished(recipe, job, ran, read))
 
 
-def _finished(recipe: Recipe, job: Job, ran: Sequence[Ran]) -> split.Split:
+def _finished(
+    recipe: Recipe, job: Job, ran: Sequence[Ran], sources: Sequence[result.Read]
+) -> split.Split:
     """Write the files of rows, unless those that are there come from the same steps."""
     steps = {it.done.step: it.done.key for it in ran}
     settings = result.settings(recipe)
-    files = tuple(_read(job))
+    files = tuple(dict.fromkeys((*sources, *(_read(job, path) for path in _beside(job)))))
     before = result.read(job.root)
     if before and (before.settings, before.steps) == (settings, steps) and _there(job.root, before):
         result.write(job.root, result.State(settings, steps, files, before.train, before.eval))
@@ -89,17 +94,19 @@ def _there(root: Path, state: result.State) -> bool:
     return (root / "train.jsonl").is_file() and (root / "eval.jsonl").is_file() == bool(state.eval)
 
 
-def _read(job: Job) -> Iterator[result.Read]:
-    """Every file that the steps read, as it is now."""
-    paths = [found.path for found in collect.found(job.inputs(COLLECT)) if found.path.is_file()]
+def _beside(job: Job) -> Iterator[Path]:
+    """The files that steps read beside their rows."""
     for step in runner.names(job.prepare)[1:]:
         files = BY_NAME[step].files
-        paths += files(job.inputs(step)) if files else []
-    for path in dict.fromkeys(paths):
-        at = path.stat()
-        near = path.is_relative_to(job.folder)
-        name = path.relative_to(job.folder) if near else path
-        yield result.Read(name.as_posix(), at.st_size, at.st_mtime_ns, result.content_hash(path))
+        yield from files(job.inputs(step)) if files else ()
+
+
+def _read(job: Job, path: Path) -> result.Read:
+    """A file as it is now."""
+    at = path.stat()
+    near = path.is_relative_to(job.folder)
+    name = path.relative_to(job.folder) if near else path
+    return result.Read(name.as_posix(), at.st_size, at.st_mtime_ns, result.content_hash(path))
 
 
 @contextmanager

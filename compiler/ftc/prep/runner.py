@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -64,9 +64,12 @@ def names(prepare: Prepare) -> list[str]:
     return [COLLECT, *(step.name for step in STEPS if step.name not in prepare.skip)]
 
 
-def run(job: Job, last: str | None = None) -> list[Ran]:
-    """Bring the steps up to date, through `last` or to the end; FtcError when no row is left."""
-    ran = [_collected(job)]
+def run(job: Job, last: str | None = None, hashes: Mapping[Path, str] | None = None) -> list[Ran]:
+    """Bring the steps up to date, through `last` or to the end; FtcError when no row is left.
+
+    `hashes` are sha256 of sources, by path, where they are known already.
+    """
+    ran = [_collected(job, hashes or {})]
     for step in STEPS:
         if ran[-1].done.step == last:
             break
@@ -76,13 +79,13 @@ def run(job: Job, last: str | None = None) -> list[Ran]:
     return ran
 
 
-def _collected(job: Job) -> Ran:
+def _collected(job: Job, hashes: Mapping[Path, str]) -> Ran:
     inputs = job.inputs(COLLECT)
     sources = collect.found(inputs)
     parts = {
         "settings": inputs.settings.model_dump_json(),
         "strict": job.prepare.strict,
-        "sources": [[it.name, it.kind, source_hash(it)] for it in sources],
+        "sources": [[it.name, it.kind, hashes.get(it.path) or _source_hash(it)] for it in sources],
         "code": keys.code((*keys.SHARED, "ftc.prep.collect", *collect.CODE)),
         "libraries": [f"{name} {keys.installed(name)}" for name in collect.LIBRARIES],
     }
@@ -94,7 +97,7 @@ def _collected(job: Job) -> Ran:
     return _finished(folder, "", lambda: _ran(job, folder, tasks))
 
 
-def source_hash(found: Found) -> str:
+def _source_hash(found: Found) -> str:
     """A hash of the content of a source; that of its name when it is no file."""
     if not found.path.is_file():
         return sha256(found.name.encode()).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,11 +97,5 @@ def variables(env: Environment, offline: bool) -> dict[str, str]:
     if env.device == "cpu":
         result["CUDA_VISIBLE_DEVICES"] = ""
         # One thread for two hardware threads: with every one taken, torch spins under load (33 x).
-        result.setdefault("OMP_NUM_THREADS", str(max(1, _processors() // 2)))
+        result.setdefault("OMP_NUM_THREADS", str(max(1, resources.processors() // 2)))
     return result
-
-
-def _processors() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def sheet(recipe: Recipe, folder: Path, out: Path) -> int:
     """Write the chunks that come to the step `annotate`, without a suffix for Argilla; how many."""
     prepare = recipe.preparation
     names = runner.names(prepare) if prepare else []
-    before = list(islice(names, names.index("annotate"))) if "annotate" in names else names
+    before = names[: names.index("annotate")] if "annotate" in names else names
     tables = _tables(_finished(recipe, folder, before[-1]))
     if out.suffix:
         return sheets.sheet(tables, out)

@@ -7,16 +7,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ftc.data.example import Dataset
 from ftc.errors import FtcError
 from ftc.factors.table import load
 from ftc.facts import hardware, model, tokens
+from ftc.facts.gather import data_facts
 from ftc.facts.records import DataFacts, Facts, Lengths
 from ftc.memory.formula import estimate
 from ftc.plan import Plan
 from ftc.prep.diversity import Gap, gaps
 from ftc.prep.lengths import TokenLengths, measure
 from ftc.prep.prepare import SEED
-from ftc.recipe import Recipe
+from ftc.recipe import Recipe, Stage
 from ftc.resolve import resolve
 from ftc.resolve.memory import plan_job
 from ftc.survey.steps import Survey
@@ -85,7 +87,7 @@ def statistics(
     )
     if lengths is None:
         return None
-    facts = Facts(found, _data(lengths), hardware.gather(recipe.hardware), ())
+    facts = Facts(found, _data(lengths, recipe.stage), hardware.gather(recipe.hardware), ())
     plan = _plan(recipe, folder, facts)
     figures = {name: value for step in state.steps for name, value in step.figures.items()}
     prepare = recipe.preparation
@@ -112,7 +114,7 @@ def _told(gap: Gap) -> str:
     return f"{gap.name}: {gap.why}"
 
 
-def _data(lengths: TokenLengths) -> DataFacts:
+def _data(lengths: TokenLengths, stage: Stage) -> DataFacts:
     """The rows as `resolve` sees them, as far as lengths go: STANDING rows in their proportions."""
     totals = [
         bar.end - 1
@@ -121,23 +123,8 @@ def _data(lengths: TokenLengths) -> DataFacts:
     ]
     totals = [min(total, lengths.total.max) for total in totals] + [lengths.total.max]
     part = Lengths(lengths.exact, totals, totals, totals)
-    none = Lengths(lengths.exact, (), (), ())
-    return DataFacts(
-        path="",
-        format="",
-        sha256="",
-        train=part,
-        eval=none,
-        rejected=0,
-        left_out=0,
-        duplicates=0,
-        overlap=0,
-        has_tools=False,
-        has_system=0,
-        multi_turn=0,
-        empty_answers=0,
-        same_pair=0,
-    )
+    none = data_facts(Dataset("", "", (), (), (), 0), stage, None)
+    return replace(none, train=part)
 
 
 def _plan(recipe: Recipe, folder: Path, facts: Facts) -> Plan | None:
