@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftc.prep import rows
-from ftc.prep.deduplicate import candidates, gathered, groups, overlap, shingles, texts, words
+from ftc.prep.deduplicate import (
+    arrays,
+    candidates,
+    gathered,
+    groups,
+    overlap,
+    shingles,
+    texts,
+    words,
+)
 from ftc.prep.step import Inputs
 from ftc.preparation import Prepare
 
@@ -75,6 +84,19 @@ def test_a_sequence_is_its_words_in_order(said):
     for value, row in zip(words.sequences(found.whole, found.offsets).tolist(), said, strict=True):
         assert names.setdefault(value, row) == row
     assert len({tuple(row) for row in names.values()}) == len(names)
+
+
+def test_texts_are_told_apart_by_their_bytes():
+    said = pa.array(["x", "", "Go on", "go on", "Go on ", "Go on", "\0" * 8, "\0" * 16, ""])
+    found = gathered.digests(said[1:]).tolist()
+    assert [found.index(value) for value in found] == [0, 1, 2, 3, 1, 5, 6, 0]
+    assert found[0] == 0x2D06800538D394C2  # XXH3_64bits of nothing, as its specification has it
+
+
+@given(st.lists(st.integers(0, 6), max_size=30))
+def test_what_is_there_twice(values):
+    found = arrays.repeated(np.array(values, np.uint64)).tolist()
+    assert found == [values.count(value) > 1 for value in values]
 
 
 def test_chunks_hold_all_rows_once():

@@ -31,6 +31,16 @@ def firsts(values: npt.NDArray[Any]) -> Truths:
     return found
 
 
+def repeated(values: npt.NDArray[Any]) -> Truths:
+    """Which values occur more than once."""
+    order = np.argsort(values)
+    again = ~firsts(values[order])
+    found = np.zeros(len(values), bool)
+    found[order[again]] = True
+    found[order[:-1][again[1:]]] = True
+    return found
+
+
 def different(values: Hashes) -> Hashes:
     """The values in order, each once; much quicker than `np.unique` where few are the same."""
     values = np.sort(values)

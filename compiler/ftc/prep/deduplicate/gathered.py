@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from ftc.prep import engine
 from ftc.prep.deduplicate import meaning
 from ftc.prep.deduplicate.arrays import Hashes, Numbers, mixed
 from ftc.prep.deduplicate.bert import Array
 from ftc.prep.deduplicate.shingles import PICTURE, Shingles, pictures, shingles
-from ftc.prep.deduplicate.texts import Texts, joined, parted, plain, raw
+from ftc.prep.deduplicate.texts import Texts, joined, parted, plain, raw, whole
 from ftc.prep.deduplicate.words import chunks, sequences, words
 from ftc.prep.deduplicate.worth import points
 from ftc.prep.step import Inputs
@@ -31,7 +30,7 @@ SCHEMA = pa.schema(
         ("same", pa.uint64()),  # the same for the same words, punctuation and all
         ("system", pa.uint64()),  # the same for the same system turn
         ("grams", pa.int64()),  # how many different n-grams
-        ("picture", pa.list_(pa.uint64(), PICTURE)),
+        ("picture", pa.list_(pa.uint64())),  # `PICTURE` numbers where near duplicates are asked for
         ("shingles", pa.list_(pa.uint64())),
         ("meaning", pa.list_(pa.float32())),
     ]
@@ -44,18 +43,18 @@ def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
     written = raw(texts)
     prompts, after = parted(rows, texts)
     system = _prompted(prompts)
-    equal, same, sets = _hashed(after, written, inputs.settings)
+    equal, same, sets = _hashed(after, texts, inputs.settings)
     if system.any():
         equal, same = (mixed(hashes ^ system) for hashes in (equal, same))
     columns = [
-        *(rows[name].combine_chunks() for name in ("id", "file", "place")),
+        *(whole(rows[name]) for name in ("id", "file", "place")),
         pa.array(_points(written, inputs.settings)),
         pa.array(np.diff(written.offsets)),
         pa.array(equal),
         pa.array(same),
         pa.array(system),
         pa.array(np.diff(sets.offsets)),
-        pa.FixedSizeListArray.from_arrays(pa.array(pictures(sets).reshape(-1)), PICTURE),
+        _pictured(sets, inputs.settings),
         pa.ListArray.from_arrays(pa.array(sets.offsets.astype(np.int32)), pa.array(sets.values)),
         meaning.embedded(texts, inputs),
     ]
@@ -63,42 +62,42 @@ def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
         writer.write_table(pa.table(columns, schema=SCHEMA))
 
 
-def column(path: Path, *names: str) -> pa.Table:
-    """These columns of a gathered file, mapped into memory, not read."""
+def column(path: Path, *names: str, mapped: bool = False) -> pa.Table:
+    """These columns of a gathered file, read, or mapped into memory.
+
+    Reading is quicker where all rows are needed, but Arrow keeps room for the whole file while a
+    column of it is used; a copy lets go of that.
+    """
     fields = [SCHEMA.get_field_index(name) for name in names]
     options = pa.ipc.IpcReadOptions(included_fields=sorted(fields))
-    with pa.memory_map(str(path)) as source:
-        table = pa.ipc.open_file(source, options=options).read_all()
-    return table.combine_chunks()
+    with pa.memory_map(str(path)) if mapped else pa.OSFile(str(path)) as source:
+        return pa.ipc.open_file(source, options=options).read_all()
 
 
 def sets(path: Path) -> Shingles:
     """The n-gram sets of a gathered file, mapped into memory."""
-    lists = column(path, "shingles")["shingles"]
-    if not lists.num_chunks:
-        return Shingles(np.zeros(0, np.uint64), np.zeros(1, np.int64))
-    array = lists.chunk(0)
+    array = whole(column(path, "shingles", mapped=True)["shingles"])
     offsets = array.offsets.to_numpy().astype(np.int64)
     return Shingles(array.values.to_numpy(), offsets)
 
 
 def numbers(paths: Sequence[Path], name: str) -> Numbers:
     """A column of numbers of all files, one after the other."""
-    parts = [column(path, name)[name].to_numpy() for path in paths]
+    parts = [column(path, name)[name].to_numpy().copy() for path in paths]
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
 def ids(paths: Sequence[Path]) -> pa.Array:
     """The ids of all rows of all files."""
-    chunks = [chunk for path in paths for chunk in column(path, "id")["id"].chunks]
-    return pa.concat_arrays([pa.array([], pa.string()), *chunks])
+    parts = [column(path, "id")["id"].combine_chunks() for path in paths]
+    return pa.concat_arrays([pa.array([], pa.string()), *parts])
 
 
 def all_pictures(paths: Sequence[Path]) -> Hashes:
     """The pictures of all rows of all files, (rows, PICTURE)."""
     parts = [np.zeros((0, PICTURE), np.uint64)]
     for path in paths:
-        for chunk in column(path, "picture")["picture"].chunks:
+        for chunk in column(path, "picture", mapped=True)["picture"].chunks:
             parts.append(chunk.flatten().to_numpy().reshape(-1, PICTURE))
     return np.concatenate(parts)
 
@@ -109,7 +108,7 @@ def embeddings(paths: Sequence[Path], starts: Numbers, rows: Numbers) -> Array:
     for path, first, end in zip(paths, starts[:-1], starts[1:], strict=True):
         mine = np.flatnonzero((rows >= first) & (rows < end))
         if mine.size:
-            lists = column(path, "meaning")["meaning"].combine_chunks()
+            lists = whole(column(path, "meaning")["meaning"])
             found = lists.flatten().to_numpy().reshape(len(lists), -1)
             parts.append(found[rows[mine] - first])
             places.append(mine)
@@ -121,19 +120,31 @@ def embeddings(paths: Sequence[Path], starts: Numbers, rows: Numbers) -> Array:
 
 
 def _hashed(
-    texts: pa.Array, written: Texts, settings: Deduplicate
+    after: pa.Array, texts: pa.Array, settings: Deduplicate
 ) -> tuple[Hashes, Hashes, Shingles]:
-    """What exact duplicates have in common, the words, and the n-gram sets, of each row."""
+    """What exact duplicates have in common, the words, and the n-gram sets, of each row.
+
+    `after` is what the rows of `texts` say after their system turns.
+    """
     bytewise = settings.exact and not settings.normalise
     if bytewise and not settings.near:
-        equal = _digests(written)
+        equal = digests(texts)
         return equal, equal, Shingles(equal[:0], np.zeros(len(texts) + 1, np.int64))
-    same, bare, sets = _worded(plain(texts), settings.ngram if settings.near else 0)
+    same, bare, sets = _worded(plain(after), settings.ngram if settings.near else 0)
     if bytewise:
-        return _digests(written), same, sets
+        return digests(texts), same, sets
     if settings.punctuation or not settings.exact:
         return same, same, sets
     return np.where(bare != 0, bare, same), same, sets  # nothing but punctuation: as it stands
+
+
+def _pictured(sets: Shingles, settings: Deduplicate) -> pa.Array:
+    """The picture of each row as a list, null where none is looked at."""
+    count = len(sets.offsets) - 1
+    if not settings.near:
+        return pa.nulls(count, SCHEMA.field("picture").type)
+    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(PICTURE)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(pictures(sets).reshape(-1)))
 
 
 def _points(written: Texts, settings: Deduplicate) -> Numbers:
@@ -167,8 +178,8 @@ def _worded(folded: Texts, ngram: int) -> tuple[Hashes, Hashes, Shingles]:
     return same, bare, Shingles(np.concatenate(values), offsets)
 
 
-def _digests(texts: Texts) -> Hashes:
-    view = np.ascontiguousarray(texts.data).data
-    edges = texts.offsets.tolist()
-    parts = [sha256(view[start:end]).digest()[:8] for start, end in pairwise(edges)]
-    return np.frombuffer(b"".join(parts), "<u8").astype(np.uint64)
+def digests(texts: pa.Array) -> Hashes:
+    """XXH3 of each text, 64 bits; the same on all machines."""
+    daft = engine.load("local")
+    found: Hashes = daft.Series.from_arrow(texts).hash().to_arrow().to_numpy()
+    return found

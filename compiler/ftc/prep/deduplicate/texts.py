@@ -46,22 +46,27 @@ class Texts(NamedTuple):
     offsets: Numbers
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array; `combine_chunks` copies what is one already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def joined(rows: pa.Table) -> pa.Array:
     """All that each row says, its turns joined by a line break; never null."""
-    turns = rows["turns"].combine_chunks()
+    turns = whole(rows["turns"])
     content = pc.fill_null(pc.struct_field(pc.list_flatten(turns), "content"), "")
     counts = pc.fill_null(pc.list_value_length(turns), 0).to_numpy(zero_copy_only=False)
     return _lines(content, counts)
 
 
-def parted(rows: pa.Table, whole: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """`whole`, what `joined` gives, in two: the system turns, and what is said after them."""
-    turns = rows["turns"].combine_chunks()
+def parted(rows: pa.Table, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """`texts`, what `joined` gives, in two: the system turns, and what is said after them."""
+    turns = whole(rows["turns"])
     flat = pc.list_flatten(turns)
     content = pc.fill_null(pc.struct_field(flat, "content"), "")
     system = pc.fill_null(pc.equal(pc.struct_field(flat, "role"), "system"), False)
     if not pc.any(system).as_py():
-        return pa.array([""] * rows.num_rows, pa.string()), whole
+        return pa.array([""] * rows.num_rows, pa.string()), texts
     owners = pc.list_parent_indices(turns)
     found = []
     for mask in (system, pc.invert(system)):
@@ -84,8 +89,8 @@ def raw(texts: pa.Array) -> Texts:
     kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     found = np.frombuffer(offsets, kind, len(texts) + 1, texts.offset * np.dtype(kind).itemsize)
     numbers = found.astype(np.int64)
-    whole = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
-    return Texts(whole[numbers[0] : numbers[-1]], numbers - numbers[0])
+    every = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    return Texts(every[numbers[0] : numbers[-1]], numbers - numbers[0])
 
 
 def plain(texts: pa.Array) -> Texts:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ftc.prep.deduplicate import meaning, near
-from ftc.prep.deduplicate.arrays import Floats, Numbers, Truths, firsts
+from ftc.prep.deduplicate.arrays import Floats, Numbers, Truths, firsts, repeated
 from ftc.prep.deduplicate.gathered import embeddings, numbers
 from ftc.prep.deduplicate.groups import Dropped, united
 from ftc.prep.deduplicate.overlap import Known, jaccards
@@ -53,12 +53,10 @@ def together(labels: Numbers) -> Truths:
 
 def _equal(known: Known, fixed: Truths, settings: Deduplicate, found: Verdict) -> Verdict:
     """The best of equal rows stays."""
-    _, group, sizes = np.unique(
-        numbers(known.paths, "equal"), return_inverse=True, return_counts=True
-    )
-    members = _ranked(known, fixed, np.flatnonzero(sizes[group] > 1))
-    members = members[np.argsort(group[members], kind="stable")]
-    heads = firsts(group[members])
+    values = numbers(known.paths, "equal")
+    members = _ranked(known, fixed, np.flatnonzero(repeated(values)))
+    members = members[np.argsort(values[members], kind="stable")]
+    heads = firsts(values[members])
     rows, best = members[~heads], members[heads][np.cumsum(heads) - 1][~heads]
     dropped = Dropped(rows, best, np.full(len(rows), np.nan))
     labels = united(found.cluster, rows, best)
@@ -102,12 +100,13 @@ def _final(known: Known, fixed: Truths, found: Verdict, same: Numbers, compared:
     while not np.array_equal(keeper, keeper[keeper]):
         keeper = keeper[keeper]
     alike = found.alike.copy()
-    open_ = (found.why == EXACT) | (found.why == NEAR)
-    open_ &= np.isnan(alike) | (keeper != found.through)
-    alike[open_ & (same == same[keeper])] = 1.0
+    rows = np.flatnonzero((found.why == EXACT) | (found.why == NEAR))
+    rows = rows[np.isnan(alike[rows]) | (keeper[rows] != found.through[rows])]
+    equal = same[rows] == same[keeper[rows]]
+    alike[rows[equal]] = 1.0
     if compared:
-        rows = np.flatnonzero(open_ & (same != same[keeper]))
-        alike[rows] = jaccards(known, rows, keeper[rows])
+        rest = rows[~equal]
+        alike[rest] = jaccards(known, rest, keeper[rest])
     why = np.where(fixed, STAYS, found.why)
     return found._replace(why=why, keeper=keeper, alike=alike)
 
