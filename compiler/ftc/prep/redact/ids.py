@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ftc.prep.redact.looked import Looked
 from ftc.prep.redact.places import Places
 from ftc.prep.redact.span import Span
 
@@ -19,7 +20,13 @@ GATE = (
     r"|\d\.\d{3}\.\d{3}-|\d{2} ?[0-9]{2} ?2[AB] ?\d{3}"
 )
 _NEAR = 48  # characters before a number in which its word is looked for: judgment
-_START = re.compile(r"[\dA-Z](?<![\w.+/-].)(?=.{0,6}\d)(?=(?:[ .+-]?[\dA-Z]){7})")
+_BEFORE = r"(?<![\w.+/-])(?=(?:[ .+-]?[\dA-Z]){8})"
+# Those that begin with letters, of which texts have many more than numbers
+_LETTERS = re.compile(r"[A-Z](?<![\w.+/-].)(?=.{0,6}\d)(?=(?:[ .+-]?[\dA-Z]){7})")
+LETTERS_GATE = (
+    r"[XYZ][ -]?\d{7}|[A-Z]{2} ?(?:\d{2} ?){3}[A-D]|[A-Z]{6}\d{2}[A-Z]|[A-Z]{5}\d{4}[A-Z]"
+    r"|[A-Z]{4}\d{6}[HMX]"
+)
 _OTHER = re.compile(
     r"\b(?:order|invoice|ticket|ref|reference|tracking|serial|sku|part|isbn|model|item|batch|lot)"
     r"(?:\s*(?:number|no|nr|num|code|id|is|was))*[\s.:#=(\"'-]*\Z",
@@ -46,7 +53,7 @@ def _table(countries: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[_Id, ...]
     lines = [line for line in lines if line.get("sure") or line["country"] in countries]
     # Looking ahead, not taking: one place may have the form of several countries' numbers.
     ahead = "".join(f"(?:(?=({line['pattern']})(?![\\w]|[.-]\\d))|)" for line in lines)
-    return re.compile(ahead), tuple(map(_id, lines))
+    return re.compile(_BEFORE + ahead), tuple(map(_id, lines))
 
 
 def _id(line: dict[str, Any]) -> _Id:
@@ -59,19 +66,33 @@ def _id(line: dict[str, Any]) -> _Id:
 
 
 @cache
-def _valid(check: str, written: str) -> bool:
-    return bool(import_module(f"stdnum.{check}").is_valid(written))
+def _check(name: str) -> Callable[[str], bool]:
+    valid: Callable[[str], bool] = import_module(f"stdnum.{name}").is_valid
+    return valid
 
 
-def ids(text: str, places: Places) -> Iterator[Span]:
-    """Numbers with right check digits; those with a weak form only beside their word."""
+def numbers(looked: Looked, places: Places) -> Iterator[Span]:
+    """Numbers with right check digits; those with a weak form only beside their word.
+
+    What begins within a span that is found already is something else.
+    """
+    return _ids(looked, looked.numbers(), places)
+
+
+def letters(looked: Looked, places: Places) -> Iterator[Span]:
+    """The same for those that begin with a letter."""
+    return _ids(looked, [at.start() for at in _LETTERS.finditer(looked.text)], places)
+
+
+def _ids(looked: Looked, starts: list[int], places: Places) -> Iterator[Span]:
+    text = looked.text
     pattern, lines = _table(places.countries)
-    for start in _START.finditer(text):
-        found = pattern.match(text, start.start())
-        if not found:
+    for at in starts:
+        found = None if looked.takes(at, at + 1) else pattern.match(text, at)
+        if not found or not found.lastindex:
             continue
-        for group, line in enumerate(lines, 1):
-            if found[group] and (span := _judged(text, found, group, line)):
+        for group in range(1, found.lastindex + 1):
+            if found[group] and (span := _judged(text, found, group, lines[group - 1])):
                 yield span
                 break
 
@@ -82,7 +103,7 @@ def _judged(text: str, found: re.Match[str], group: int, line: _Id) -> Span | No
         return None
     if not line.words and _OTHER.search(before):
         return None
-    if _PART_OF.search(before) or (line.check and not _valid(line.check, found[group])):
+    if _PART_OF.search(before) or (line.check and not _check(line.check)(found[group])):
         return None
     start, end = found.span(group)
     return Span(line.kind, start, end, re.sub(r"[ .-]", "", found[group]).upper())

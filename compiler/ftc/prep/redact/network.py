@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from ftc.prep.redact.looked import Looked
 from ftc.prep.redact.places import Places
 from ftc.prep.redact.span import Span
 
@@ -44,8 +45,9 @@ _NUMBERED = re.compile(
 )
 
 
-def emails(text: str, _: Places) -> Iterator[Span]:
+def emails(looked: Looked, _: Places) -> Iterator[Span]:
     """E-mail addresses, "ann (at) example (dot) org" too; not `git@` of a repository's address."""
+    text = looked.text
     at = text.find("@")
     while at >= 0:
         if span := _around(text, at):
@@ -75,8 +77,9 @@ def _around(text: str, at: int) -> Span | None:
     return Span("email", start, end, text[start:end].lower())
 
 
-def addresses(text: str, _: Places) -> Iterator[Span]:
+def addresses(looked: Looked, _: Places) -> Iterator[Span]:
     """IPv4 and IPv6 addresses of machines: no loopback, no mask, no version number."""
+    text = looked.text
     for found in _IP4.finditer(text):
         try:
             value = IPv4Address(found[0])

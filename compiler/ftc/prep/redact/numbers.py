@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
-from stdnum import iban, luhn
-from stdnum.iso7064 import mod_97_10
+from stdnum import iban, luhn, numdb
 
+from ftc.prep.redact.looked import Looked
 from ftc.prep.redact.places import Places
 from ftc.prep.redact.span import Span
 
@@ -31,39 +32,50 @@ _CARD_WORDS = re.compile(
     r"card|visa|maestro|master|amex|credit|debit|karte|carte|tarjeta|carta|paid|pay|charge|pan\b",
     re.IGNORECASE,
 )
+_MARKS = re.compile(r"\D")
 _IBAN = re.compile(
     r"\d\d(?<=(?<![^\W_])[A-Za-z]{2}\d\d)(?:[ \u00a0-]?[A-Za-z0-9]){11,30}"
 )  # without the two letters before, which are slow to begin with
 
 
-def cards(text: str, _: Places) -> Iterator[Span]:
+def cards(looked: Looked, _: Places) -> Iterator[Span]:
     """Card numbers of an issuer's form whose Luhn digit is right."""
-    for found in _CARD.finditer(text):
+    text, end = looked.text, 0
+    for at in looked.numbers():
+        found = _CARD.match(text, at) if at >= end else None
+        if not found:
+            continue
+        end = found.end()
         near = text[max(0, found.start() - 60) : found.start()]
-        words = bool(_CARD_WORDS.search(near))
         for written in dict.fromkeys((found[0], found[0][:19])):  # a date may follow a card
-            digits = re.sub(r"\D", "", written)
-            if _is_card(digits, words):
+            digits = _MARKS.sub("", written)
+            if _is_card(digits, near):
                 yield Span("card", found.start(), found.start() + len(written), digits)
                 break
 
 
-def _is_card(digits: str, words: bool) -> bool:
-    issued = _ISSUERS.match(digits) or (words and _RARE.match(digits))
+def _is_card(digits: str, near: str) -> bool:
+    issued = _ISSUERS.match(digits) or (_RARE.match(digits) and _CARD_WORDS.search(near))
     return bool(issued) and len(set(digits)) > 1 and bool(luhn.is_valid(digits))
 
 
-def ibans(text: str, _: Places) -> Iterator[Span]:
+def ibans(looked: Looked, _: Places) -> Iterator[Span]:
     """IBANs of a known country, of its length and form, with right check digits."""
+    text = looked.text
     for found in _IBAN.finditer(text):
-        end = start = found.start() - 2
-        compact = ""
-        for mark in text[start : found.end()]:
-            end += 1
-            compact += mark if mark.isalnum() else ""
-            if len(compact) < 15 or not mark.isalnum() or text[end : end + 1].isalnum():
-                continue
-            digits = compact[4:] + compact[:4]
-            if mod_97_10.is_valid(digits) and iban.is_valid(compact, check_country=False):
-                yield Span("iban", start, end, compact.upper())
-                break
+        start = found.start() - 2
+        length = _length(text[start : start + 2].upper())
+        marks = [at for at in range(start, found.end()) if text[at].isalnum()][:length]
+        end = marks[-1] + 1 if marks else start
+        if len(marks) < max(length, 15) or text[end : end + 1].isalnum():
+            continue
+        compact = "".join([text[at] for at in marks]).upper()
+        if iban.is_valid(compact, check_country=False):
+            yield Span("iban", start, end, compact)
+
+
+@cache
+def _length(country: str) -> int:
+    """Characters of the country's IBANs; 0 where it has none."""
+    form = numdb.get("iban").info(country)[0][1].get("bban", "")
+    return 4 + sum(map(int, re.findall(r"\d+", form))) if form else 0

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import phonenumbers
 
+from ftc.prep.redact.looked import Looked
 from ftc.prep.redact.places import Places
 from ftc.prep.redact.span import Span
 
@@ -31,6 +32,7 @@ _AMERICAN = re.compile(
 )
 _ZIP = re.compile(r"\d{5}-\d{4}$")  # of the United States
 _COUNTED = frozenset({"0123456789", "1234567890", "123456789"})
+_BEGINNINGS = ("+", "(+", "0", "(0")  # of numbers that need no word before them
 _TRUNK = re.compile(r"\(?0\d")
 _THOUSANDS = re.compile(r"\d{3}(?: \d{3})+$")
 _DECIMAL = re.compile(r"[1-9]\d{0,3}\.\d+$")
@@ -109,16 +111,20 @@ _OTHER = re.compile(
 )
 
 
-def phones(text: str, places: Places) -> Iterator[Span]:
+def phones(looked: Looked, places: Places) -> Iterator[Span]:
     """Numbers with a country code, or written like numbers of the countries of `places`.
 
     Digits without separators, or of a form that no plan has, need a word such as "call" before.
+    Runs of digits within what is found already are something else.
     """
-    for run in _RUN.finditer(text):
-        if sum(map(str.isdigit, run[0])) >= 7:
-            start = _opened(text, run.start())
-            if start >= 0:
-                yield from _within(text, start, run.end(), places)
+    text, end = looked.text, 0
+    for at in looked.numbers():
+        run = _RUN.match(text, at) if at >= end else None
+        if run:
+            end = run.end()
+            start = -1 if looked.takes(at, end) else _opened(text, at)
+            if start >= 0 and (span := _longest(text, start, end, places)):
+                yield span
 
 
 def _opened(text: str, start: int) -> int:
@@ -131,32 +137,27 @@ def _opened(text: str, start: int) -> int:
     return -1 if first < start and first and _NOT_BEFORE.match(text, first - 1) else first
 
 
-def _within(text: str, start: int, end: int, places: Places) -> Iterator[Span]:
-    """The longest numbers in `text[start:end]`, cut at its spaces.
+def _longest(text: str, start: int, end: int, places: Places) -> Span | None:
+    """The longest number that begins `text[start:end]`, cut at one of its spaces.
 
     Without a word before or a plus sign, a number is all of the digits that stand together.
     """
     if span := _number(text, start, end, places, called=False):
-        yield span
-        return
-    parts = [part.span() for part in _PART.finditer(text, start, end)][:12]
-    first = 0
-    while first < len(parts):
-        step = 1
-        begin = parts[first][0]
-        called = _called(text, begin)
-        if called or text.startswith(("+", "(+"), begin):
-            for last in range(min(len(parts), first + 7), first, -1):
-                if span := _number(text, begin, parts[last - 1][1], places, called=called):
-                    yield span
-                    step = last - first
-                    break
-        first += step
+        return span
+    called = _called(text, start)
+    if called or text.startswith(("+", "(+"), start):
+        ends = [part.end() for part in _PART.finditer(text, start, end)]
+        for cut in reversed(ends[:7]):
+            if span := _number(text, start, cut, places, called=called):
+                return span
+    return None
 
 
 def _called(text: str, at: int) -> bool:
     """Whether the sentence has a word such as "call" shortly before."""
     line = text[max(0, at - 40) : at].rpartition("\n")[2]
+    if _CALLS.isdisjoint(map(str.casefold, _LETTERS.findall(line))):
+        return False
     for word in reversed([*_LETTERS.finditer(line)][-6:]):
         between = line[word.end() :]
         if len(between) > 25 or "." in between[1:] or not _DIGITLESS.match(between):
@@ -173,6 +174,8 @@ def _number(text: str, start: int, end: int, places: Places, *, called: bool) ->
     if written.count(")") > written.count("("):
         written = written.rstrip(")")
     end = start + len(written)
+    if not called and not _likely(written):
+        return None
     digits = sum(map(str.isdigit, written))
     if not 7 <= digits <= 16 or any(form.match(written) for form in _OTHERWISE):
         return None
@@ -240,6 +243,11 @@ def _plan(country: str) -> _Plan:
     lengths = {*known.general_desc.possible_length, *known.general_desc.possible_length_local_only}
     pattern = re.compile(known.general_desc.national_number_pattern or r"(?!)")
     return _Plan(pattern, frozenset(lengths), known.national_prefix or "")
+
+
+def _likely(written: str) -> bool:
+    """Whether a number that no word comes before may be one: a quick look at its beginning."""
+    return written.startswith(_BEGINNINGS) or bool(_AMERICAN.match(written))
 
 
 def _written_so(written: str) -> bool:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from math import log2
 from pathlib import Path
 
+from ftc.prep.redact.looked import Looked
 from ftc.prep.redact.places import Places
 from ftc.prep.redact.span import Span
 
@@ -68,14 +69,15 @@ def _tokens() -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9_])(?:{forms})(?![A-Za-z0-9])")
 
 
-def tokens(text: str, _: Places) -> Iterator[Span]:
+def tokens(looked: Looked, _: Places) -> Iterator[Span]:
     """Tokens of known issuers and private keys."""
-    for found in _tokens().finditer(text):
+    for found in _tokens().finditer(looked.text):
         yield Span("secret", found.start(), found.end(), found[0])
 
 
-def given(text: str, _: Places) -> Iterator[Span]:
+def given(looked: Looked, _: Places) -> Iterator[Span]:
     """What is called a password, a key or a token, and passwords in addresses."""
+    text = looked.text
     if "earer" in text or "asic " in text or "oken token" in text:
         for found in _BEARER.finditer(text):
             if _dense(found[1], _LEAST) and _mixed(found[1]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import pairwise
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 Kind = Literal["secret", "iban", "card", "ssn", "id", "email", "ip", "phone", "address", "name"]
@@ -11,6 +13,7 @@ Kind = Literal["secret", "iban", "card", "ssn", "id", "email", "ip", "phone", "a
 KINDS: tuple[Kind, ...] = (
     "secret", "iban", "card", "ssn", "id", "email", "ip", "phone", "address", "name"
 )  # fmt: skip
+_start = attrgetter("start")
 _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
@@ -25,9 +28,12 @@ class Span(NamedTuple):
 
 def settle(spans: Iterable[Span]) -> list[Span]:
     """Spans that do not overlap, in the order of the text: the surer kind, then the longer."""
+    ordered = sorted(spans, key=_start)
+    if all(one.end <= two.start for one, two in pairwise(ordered)):
+        return ordered
     kept: list[Span] = []
     starts: list[int] = []
-    for span in sorted(spans, key=lambda s: (_RANK[s.kind], s.start - s.end, s.start)):
+    for span in sorted(ordered, key=lambda s: (_RANK[s.kind], s.start - s.end, s.start)):
         at = bisect_left(starts, span.end)  # those that begin before its end
         if at == 0 or kept[at - 1].end <= span.start:
             starts.insert(at, span.start)

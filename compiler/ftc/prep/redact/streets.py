@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ftc.prep.redact.looked import Looked
 from ftc.prep.redact.places import Places
 from ftc.prep.redact.span import Span
 
@@ -26,9 +27,9 @@ class Form(NamedTuple):
     gate: str
     pattern: re.Pattern[str]
 
-    def spans(self, text: str, _: Places) -> Iterator[Span]:
+    def spans(self, looked: Looked, _: Places) -> Iterator[Span]:
         """Addresses of this form."""
-        for found in self.pattern.finditer(text):
+        for found in self.pattern.finditer(looked.text):
             written = found[0].rstrip(" .\n")
             value = " ".join(re.sub(r"[,\n]", " ", written).casefold().split())
             yield Span("address", found.start(), found.start() + len(written), value)
