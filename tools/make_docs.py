@@ -19,8 +19,7 @@ from ftc import views
 from ftc.cli import cli
 from ftc.factors.table import Table, shipped
 from ftc.part import Part
-from ftc.preparation import Prepare
-from ftc.recipe import SYNONYMS, Recipe
+from ftc.recipe import SYNONYMS, Recipe, shape_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 MADE = "<!-- Made by `make docs` from the code; do not edit. -->\n\n"
@@ -80,26 +79,27 @@ def recipe_page() -> str:
 def _tables(shape: type[BaseModel] = Recipe, path: str = "") -> Iterator[tuple[str, type[Part]]]:
     """Every table with its dotted name, each before the tables in it."""
     for name, field in shape.model_fields.items():
-        inner = _part(name, field.annotation)
+        inner = shape_of(name, field.annotation)
         if inner:
-            yield path + name, inner
-            yield from _tables(inner, f"{path}{name}.")
-
-
-def _part(name: str, annotation: Any) -> type[Part] | None:
-    """The shape of a key that is a table, else None."""
-    if name == "prepare":  # read by itself, when it is there
-        return Prepare
-    found = [annotation, *typing.get_args(annotation)]
-    return next((it for it in found if isinstance(it, type) and issubclass(it, Part)), None)
+            named = (
+                f"{path}{name}.NAME" if typing.get_origin(field.annotation) is dict else path + name
+            )
+            yield named, inner
+            yield from _tables(inner, f"{named}.")
 
 
 def _fields(shape: type[BaseModel], path: str = "") -> list[str]:
     lines = ["| key | values | default | what it is |", "|---|---|---|---|"]
     for name, field in shape.model_fields.items():
-        if _part(name, field.annotation):
-            what = f"a table, see [`[{path}{name}]`](#{path.replace('.', '')}{name})"
-            kind = "text or table" if name == "model" else "table"
+        if shape_of(name, field.annotation):
+            many = {list: "tables", dict: "tables by name"}.get(
+                typing.get_origin(field.annotation), "table"
+            )
+            named = name + (".NAME" if many == "tables by name" else "")
+            anchor = f"{path}{named}".replace(".", "").lower()
+            what = f"see [`[{path}{named}]`](#{anchor})"
+            what = f"a table, {what}" if many == "table" else f"{field.description}, {what}"
+            kind = "text or table" if path + name == "model" else many
             default = "must be given" if field.is_required() else ""
             lines.append(f"| `{name}` | {kind} | {default} | {what} |")
             continue
@@ -132,7 +132,7 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{part}`" for part in parts)
     if origin is list:
         return f"list of {_kind(parts[0])}"
-    if origin is dict or _part("", annotation):
+    if origin is dict or shape_of("", annotation):
         return "table"
     if parts:
         return " or ".join(_kind(part) for part in parts if part is not type(None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
@@ -14,6 +14,7 @@ from ftc.locate import line_of
 from ftc.part import Count, Part, Text
 
 if TYPE_CHECKING:
+    from ftc.augmentation import Augment
     from ftc.preparation import Prepare
 
 MAX_BYTES = 1_000_000
@@ -169,11 +170,17 @@ class Recipe(Part):
     compare: Compare = Field(default_factory=Compare)
     backend: Backends = Field(default_factory=Backends)
     prepare: Any = Field(None, description="raw material and what is done to it: ftc prepare")
+    augment: Any = Field(None, description="what models make of the rows: ftc augment")
 
     @property
     def preparation(self) -> Prepare | None:
         """`[prepare]`, which is read by itself: most recipes have none, and its shape is large."""
         return self.prepare  # type: ignore[no-any-return]
+
+    @property
+    def augmentation(self) -> Augment | None:
+        """`[augment]`, read by itself too."""
+        return self.augment  # type: ignore[no-any-return]
 
 
 # What other tools and the guide call our settings: for did-you-mean and `ftc explain`.
@@ -260,14 +267,13 @@ def parse(text: str, name: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise FtcError(f"{name}: is not TOML: {error}", hint="see docs/recipe.md") from error
     faults: list[str] = []
-    if "prepare" in raw:
-        from ftc.preparation import Prepare  # noqa: PLC0415 - start-up cost
-
-        try:
-            raw["prepare"] = Prepare.model_validate(raw["prepare"])
-        except ValidationError as error:
-            faults += [_fault(text, name, ("prepare",), fault) for fault in error.errors()]
-    elif "data" not in raw:
+    for table in _APART:
+        if table in raw:
+            try:
+                raw[table] = _apart(table).model_validate(raw[table])
+            except ValidationError as error:
+                faults += [_fault(text, name, (table,), fault) for fault in error.errors()]
+    if "prepare" not in raw and "data" not in raw:
         faults.append(f"{name}: data: missing; it must be given, or [prepare] with its sources")
     try:
         recipe = Recipe.model_validate(raw)
@@ -278,19 +284,35 @@ def parse(text: str, name: str) -> Recipe:
     return recipe
 
 
+_APART = ("prepare", "augment")  # large tables that most recipes do without
+
+
+def _apart(table: str) -> type[Part]:
+    if table == "prepare":
+        from ftc.preparation import Prepare  # noqa: PLC0415 - start-up cost
+
+        return Prepare
+    from ftc.augmentation import Augment  # noqa: PLC0415 - start-up cost
+
+    return Augment
+
+
 def _fault(text: str, name: str, table: tuple[str, ...], fault: Any) -> str:
-    path = [part for part in (*table, *fault["loc"]) if isinstance(part, str)]
+    path = (*table, *fault["loc"])
     line = line_of(text, path)
     place = f"{name}:{line}" if line else name
-    dotted = ".".join(path)
+    dotted = "".join(f"[{it + 1}]" if isinstance(it, int) else f".{it}" for it in path)[1:]
+    words = [part for part in path if isinstance(part, str)]
     if fault["type"] == "extra_forbidden":
-        return f"{place}: {dotted}: unknown key{_meant(path)}"
+        return f"{place}: {dotted}: unknown key{_meant(words)}"
     if fault["type"] == "missing":
         return f"{place}: {dotted}: missing; it must be given"
     expected = fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     if fault["type"] == "string_pattern_mismatch":
         expected = "letters, digits, dots, dashes and underscores, 64 at most"
-    return f"{place}: {dotted}: is {fault['input']!r}; expected {expected}"
+    given = fault["input"]
+    said = "" if isinstance(given, dict) else f"is {given!r}; "
+    return f"{place}: {dotted}: {said}expected {expected}"
 
 
 def _meant(path: list[str]) -> str:
@@ -307,14 +329,23 @@ def _elsewhere(key: str) -> str:
 
 def keys(path: list[str]) -> list[str]:
     """The keys that the recipe language knows in the table at `path`."""
-    shape: Any = Recipe
+    shape: type[BaseModel] = Recipe
+    named = False  # tables by names of the user's
     for part in path:
+        if named:
+            named = False
+            continue
         field = shape.model_fields.get(part)
-        shape = field.annotation if field else None
-        if shape is Any and part == "prepare":
-            from ftc.preparation import Prepare  # noqa: PLC0415 - start-up cost
-
-            shape = Prepare
-        if not (isinstance(shape, type) and issubclass(shape, BaseModel)):
+        inner = shape_of(part, field.annotation) if field else None
+        if field is None or inner is None:
             return []
+        shape, named = inner, get_origin(field.annotation) is dict
     return list(shape.model_fields)
+
+
+def shape_of(name: str, annotation: Any) -> type[Part] | None:
+    """The shape of a key that is a table, an array of tables, or tables by name; else None."""
+    if name in _APART:
+        return _apart(name)
+    found = [annotation, *get_args(annotation)]
+    return next((it for it in found if isinstance(it, type) and issubclass(it, Part)), None)

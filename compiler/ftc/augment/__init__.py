@@ -1,0 +1,1 @@
+"""Makes rows with models: kinds, judge, engine, gates. `ftc.augment.augment` runs them all."""
