@@ -15,28 +15,31 @@ from ftc.prep.redact.places import Places, read
 from ftc.prep.redact.span import KINDS, Span, settle
 from ftc.preparation.redact import LOCALES
 
+_DIGIT = r"\d"  # in everything but what has a gate alone
+
 
 class _Finder(NamedTuple):
     kinds: frozenset[str]
     gate: str  # RE2; a text without it has nothing of these kinds
     spans: Callable[[Looked, Places], Iterator[Span]]
+    first: str = _DIGIT  # looked for before the gate, once for all that have the same
     language: str = ""  # looked for only where the recipe's locales name it
-    digits: bool = True  # whether each of them has a digit
 
 
+_STREETS = "|".join(form.gate for form in streets.FORMS)
 # The surer kinds first, as in `span.KINDS`: what they take is not looked at again.
 FINDERS = (
-    _Finder(frozenset({"secret"}), secrets.TOKEN_GATE, secrets.tokens, digits=False),
-    _Finder(frozenset({"secret"}), secrets.GIVEN_GATE, secrets.given, digits=False),
+    _Finder(frozenset({"secret"}), secrets.TOKEN_GATE, secrets.tokens, ""),
+    _Finder(frozenset({"secret"}), secrets.GIVEN_GATE, secrets.given, ""),
     _Finder(frozenset({"iban"}), numbers.IBAN_GATE, numbers.ibans),
     _Finder(frozenset({"card"}), numbers.CARD_GATE, numbers.cards),
     _Finder(frozenset({"ssn", "id"}), ids.GATE, ids.numbers),
     _Finder(frozenset({"ssn", "id"}), ids.LETTERS_GATE, ids.letters),
-    _Finder(frozenset({"email"}), network.EMAIL_GATE, network.emails, digits=False),
+    _Finder(frozenset({"email"}), network.EMAIL_GATE, network.emails, ""),
     _Finder(frozenset({"ip"}), network.IP_GATE, network.addresses),
     _Finder(frozenset({"phone"}), phones.GATE, phones.phones),
     *(
-        _Finder(frozenset({"address"}), form.gate, form.spans, form.language)
+        _Finder(frozenset({"address"}), form.gate, form.spans, _STREETS, form.language)
         for form in streets.FORMS
     ),
 )
@@ -64,17 +67,16 @@ def find_all(
         for finder in FINDERS
         if finder.kinds & wanted and finder.language in ("", *places.languages)
     ]
-    any_gate = "|".join([r"\d", *(finder.gate for finder in finders if not finder.digits)])
-    passed = _passed(texts, any_gate)
+    passed = _passed(texts, "|".join([_DIGIT, *(it.gate for it in finders if not it.first)]))
     some = texts.take(pa.array(passed))
-    numbered = _passed(some, r"\d")
-    with_digits = some.take(pa.array(numbered))
     looked = [Looked(text) for text in some.to_pylist()]
+    fewer = {"": (np.arange(len(some)), some)}
     for finder in finders:
-        at = _passed(with_digits if finder.digits else some, finder.gate)
-        if finder.digits:
-            at = numbered[at]
-        for index in at.tolist():
+        if finder.first not in fewer:
+            at = _passed(some, finder.first)
+            fewer[finder.first] = at, some.take(pa.array(at))
+        at, among = fewer[finder.first]
+        for index in at[_passed(among, finder.gate)].tolist():
             one = looked[index]
             spans = [span for span in finder.spans(one, places) if span.kind in wanted]
             if spans:
@@ -83,7 +85,7 @@ def find_all(
     return {index: one.spans for index, one in found if one.spans}
 
 
-def _passed(texts: pa.Array, gate: str) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def _passed(texts: pa.Array, gate: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Indices of the texts that the gate lets through."""
     indices = pc.indices_nonzero(pc.match_substring_regex(texts, gate))
-    return np.asarray(indices.to_numpy())
+    return np.asarray(indices.to_numpy(), np.int64)

@@ -59,6 +59,7 @@ _WORD = re.compile(r"(?:pass|password|passwd|pwd|secret|token|user|key|x+|\*+)$"
 # Where a value without quotes ends, and what it is when a program gives it.
 _CUT = re.compile(r"[,;]|&(?=\w+=)|\)(?=[\])(.,;]|$)")
 _CODE = re.compile(r"[A-Za-z_][\w.]*[(\[]|[{$(\[]")
+_ODD = re.compile(r"[^\w.:/-]")  # in no name of a variable
 _PASSWORD = re.compile(r"pass|pwd|kennwort|contraseña|mot de passe", re.IGNORECASE)
 
 
@@ -118,7 +119,7 @@ def _value(found: re.Match[str]) -> str:
 
 def _mixed(value: str) -> bool:
     """Digits with other marks, or six or more; marks of no name of a variable; mixed capitals."""
-    if any(not mark.isalnum() and mark not in "_-.:/" for mark in value):
+    if _ODD.search(value):
         return True
     if any(map(str.isdigit, value)):
         return len(value) >= 6

@@ -65,7 +65,8 @@ def _english() -> Iterator[Form]:
     known = rf"(?:{word} ){{1,4}}?(?:{kinds})\b\.?(?: [NSEW]{{1,2}}\b)?{unit}?"
     known += rf"(?:,\s{town},?\s[A-Z]{{2}}\b)?"
     coded = rf"{word}(?: {word}){{0,4}}?\.?{unit}?{post}"
-    yield Form("en", r"\d[A-Za-z]? [A-Z1-9]", re.compile(rf"{number}{coded}{_END}"))
+    code = r"[A-Z][a-z]*(?:\s|\x{a0}){1,2}\d{5}\b|[A-Z]\d[A-Z\d]? ?\d[A-Z]{2}\b"
+    yield Form("en", code, re.compile(rf"{number}{coded}{_END}"))
     yield Form("en", rf"(?:{kinds})\b", re.compile(rf"{house}{known}{_END}"))
     led = rf"\b{flat}(?:\d{{1,6}}[A-Za-z]? )?{_WORD}(?: {_WORD}){{0,3}}{post}"
     yield Form("en", r"(?:Flat|Studio|Apartment|Unit|Suite) \w{1,5},?\s", re.compile(led + _END))
@@ -101,8 +102,9 @@ def _french() -> Iterator[Form]:
     )
     more = rf"(?:[ -](?:{small}[ -]?)*(?:{_WORD}|sur|sous|les?|en|lès)){{0,4}}"
     town = rf"(?:{_BREAK}\d{{5}} {_WORD}{more})"
-    number = rf"\d{_ALONE}\d{{0,3}}(?: ?(?:bis|ter|[A-D]))?,? "
-    yield Form("fr", rf"\d.{{0,6}} {kinds} ", re.compile(rf"{number}{kinds} {named}{town}?{_END}"))
+    after = r"(?: ?(?:bis|ter|[A-D]))?,? "
+    number = rf"\d{_ALONE}\d{{0,3}}{after}"
+    yield Form("fr", rf"\d{after}{kinds} ", re.compile(rf"{number}{kinds} {named}{town}?{_END}"))
     yield Form("fr", r"\s\d{5} [A-ZÀ-Þ]", re.compile(rf"\b{kinds} {named}{town}{_END}"))
 
 
