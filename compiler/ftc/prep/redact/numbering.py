@@ -39,6 +39,13 @@ def hashed(*parts: str) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True) or 1
 
 
+def table(lines: Sequence[tuple[int, ...]]) -> pa.Table:
+    """Lines with the fields of `SPANS` as a table."""
+    columns = np.array(lines, np.int64).reshape(-1, len(SPANS)).T
+    types = zip(columns, SPANS.types, strict=True)
+    return pa.table([pa.array(column).cast(type_) for column, type_ in types], schema=SPANS)
+
+
 def write(path: Path, table: pa.Table) -> None:
     """A table as an Arrow file: the same table gives the same bytes."""
     with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, table.schema) as file:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftc.prep import rows
-from ftc.prep.ledger import Ledger
-from ftc.prep.redact import names, numbering, search
-from ftc.prep.redact.span import KINDS, Span, settle
+from ftc.prep.redact import lines, names, numbering, search
+from ftc.prep.redact.span import KINDS, Kind, Span, settle
 from ftc.prep.redact.texts import Texts, gathered, pieces, put
 from ftc.prep.redact.vault import Vault
 from ftc.prep.step import Inputs, Outcome, Step
 from ftc.preparation.redact import Redact
 
-_HELD = re.compile(rf"\[({'|'.join(kind.upper() for kind in KINDS)})_(\d{{1,9}})\]")
+_MARKS = tuple(kind.upper() for kind in KINDS)  # what placeholders say
+_HELD = re.compile(rf"\[({'|'.join(_MARKS)})_(\d{{1,9}})\]")
 _HELD_GATE = r"\[[A-Z]{2,7}_\d"
 
 
@@ -35,16 +36,16 @@ def gather(batch: pa.Table, inputs: Inputs, out: Path) -> None:
             found[index] = settle([*found.get(index, []), *spans])
     documents = batch["file" if settings.document == "file" else "id"].to_pylist()
     owners = texts.owners.tolist()
-    columns: dict[str, list[int]] = {name: [] for name in numbering.SPANS.names}
+    placed = []
     for index in sorted(found):
         document = documents[owners[index]]
         for span in found[index]:
-            _add(columns, (index, span.start, span.end), span.kind, _hashes(document, span))
+            hashes = _hashes(document, span)
+            placed.append((index, span.start, span.end, KINDS.index(span.kind), *hashes, 0))
     for index, kind, number in _held(texts):
-        document = documents[owners[index]]
-        group = numbering.hashed(document, kind)
-        _add(columns, (index, 0, 0), kind, (group, 0, 0, 0), taken=number)
-    numbering.write(out, pa.table(columns, schema=numbering.SPANS))
+        group = _group(documents[owners[index]], kind)
+        placed.append((index, 0, 0, KINDS.index(kind), group, 0, 0, 0, number))
+    numbering.write(out, numbering.table(placed))
 
 
 def _names(batch: pa.Table, texts: Texts, settings: Redact) -> dict[int, list[Span]]:
@@ -58,34 +59,26 @@ def _names(batch: pa.Table, texts: Texts, settings: Redact) -> dict[int, list[Sp
     )
 
 
-def _add(
-    columns: dict[str, list[int]],
-    place: tuple[int, int, int],
-    kind: str,
-    hashes: tuple[int, int, int, int],
-    *,
-    taken: int = 0,
-) -> None:
-    line = (*place, KINDS.index(kind), *hashes, taken)
-    for column, value in zip(columns.values(), line, strict=True):
-        column.append(value)
-
-
 def _hashes(document: str, span: Span) -> tuple[int, int, int, int]:
     """Of document and kind, of the value, and of a full name's first and last word."""
     words = span.value.split() if span.kind == "name" else []
     ends = [words[0], words[-1]] if len(words) > 1 else []
     first, last = (numbering.hashed(document, "name", word) for word in ends) if ends else (0, 0)
-    group = numbering.hashed(document, span.kind)
-    return group, numbering.hashed(document, span.kind, span.value), first, last
+    value = numbering.hashed(document, span.kind, span.value)
+    return _group(document, span.kind), value, first, last
 
 
-def _held(texts: Texts) -> Iterator[tuple[int, str, int]]:
+@lru_cache(maxsize=4096)
+def _group(document: str, kind: str) -> int:
+    return numbering.hashed(document, kind)
+
+
+def _held(texts: Texts) -> Iterator[tuple[int, Kind, int]]:
     """Placeholders that were in the texts already: their numbers are not given again."""
     passed = pc.match_substring_regex(texts.array, _HELD_GATE)
     for index in pc.indices_nonzero(passed).to_pylist():
         for found in _HELD.finditer(texts.array[index].as_py()):
-            yield index, found[1].lower(), int(found[2])
+            yield index, KINDS[_MARKS.index(found[1])], int(found[2])
 
 
 def decide(files: Sequence[Path], inputs: Inputs, out: Path) -> dict[str, float]:
@@ -102,58 +95,32 @@ def apply(batch: pa.Table, inputs: Inputs) -> Outcome:
     """
     if inputs.decision is None:
         raise ValueError("redact has nothing decided")
+    vault = Vault(_key(inputs)) if inputs.settings.key else None
     spans = numbering.read(inputs.decision / f"{inputs.shard:06}")
     texts = gathered(batch)
-    changed: dict[int, str] = {}
-    replaced: dict[int, list[tuple[str, str]]] = {}  # by row: placeholder, original
-    by_text = _by_text(spans)
-    whole = texts.array.take(pa.array(list(by_text), pa.int64())).to_pylist()
-    for (index, places), text in zip(by_text.items(), whole, strict=True):
-        changed[index] = pieces(text, places)
-        pairs = [(new, text[start:end]) for start, end, new in places]
-        replaced.setdefault(int(texts.owners[index]), []).extend(pairs)
-    result = put(batch, texts, changed)
-    figures = Counter(_kind(new) for pairs in replaced.values() for new, _ in pairs)
-    return Outcome(
-        result,
-        _lines(result, replaced, inputs),
-        {f"pii.{kind.lower()}": float(figures[kind]) for kind in sorted(figures)},
+    index, starts, ends, kinds, numbers = (
+        np.asarray(spans[name].to_numpy(), np.int64)
+        for name in ("text", "start", "end", "kind", "number")
     )
-
-
-def _by_text(spans: pa.Table) -> dict[int, list[tuple[int, int, str]]]:
-    """For each text that has spans, in order: start, end and placeholder of each."""
-    by_text: dict[int, list[tuple[int, int, str]]] = {}
-    columns = [spans[name].to_pylist() for name in ("text", "start", "end", "kind", "number")]
-    for index, start, end, kind, number in zip(*columns, strict=True):
-        by_text.setdefault(index, []).append((start, end, f"[{KINDS[kind].upper()}_{number}]"))
-    return dict(sorted(by_text.items()))
-
-
-def _kind(placeholder: str) -> str:
-    return placeholder[1:].partition("_")[0]
-
-
-def _lines(batch: pa.Table, replaced: dict[int, list[tuple[str, str]]], inputs: Inputs) -> pa.Table:
-    vault = Vault(_key(inputs)) if inputs.settings.key else None
-    ledger = Ledger()
-    changed = batch.take(pa.array(sorted(replaced), pa.int64())).combine_chunks()
-    names_ = ("id", "file", "place")
-    where = zip(*(changed[name].to_pylist() for name in names_), strict=True)
-    after = rows.texts(changed)
-    for row, (own, file, place), text in zip(sorted(replaced), where, after, strict=True):
-        counts = Counter(_kind(new) for new, _ in replaced[row])
-        ledger.add(
-            "changed",
-            own,
-            "personal data replaced",
-            detail=", ".join(f"{kind} x{counts[kind]}" for kind in sorted(counts)),
-            file=file,
-            place=place,
-            before=vault.seal(own, replaced[row]) if vault else "",
-            after=text,
-        )
-    return ledger.table()
+    marks = [
+        f"[{_MARKS[kind]}_{number}]"
+        for kind, number in zip(kinds.tolist(), numbers.tolist(), strict=True)
+    ]
+    places = list(zip(starts.tolist(), ends.tolist(), marks, strict=True))
+    cuts = lines.cuts(index)
+    whole = texts.array.take(pa.array(index[cuts[:-1]])).to_pylist()
+    changed: dict[int, str] = {}
+    pairs: list[tuple[str, str]] = []  # placeholder and original
+    for text, (first, last) in zip(whole, pairwise(cuts), strict=True):
+        own = places[first:last]
+        changed[int(index[first])] = pieces(text, own)
+        if vault:
+            pairs += [(new, text[start:end]) for start, end, new in own]
+    result = put(batch, texts, changed)
+    counts = np.bincount(kinds, minlength=len(KINDS)).tolist()
+    figures = {f"pii.{kind}": float(n) for kind, n in zip(KINDS, counts, strict=True) if n}
+    ledger = lines.table(result, texts.owners[index], kinds, pairs, vault)
+    return Outcome(result, ledger, dict(sorted(figures.items())))
 
 
 def _key(inputs: Inputs) -> Path:
