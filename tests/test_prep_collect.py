@@ -11,7 +11,6 @@ from tests.made.files import collect, inputs
 from tests.made.words import texts
 
 from ftc.errors import FtcError
-from ftc.prep import rows
 from ftc.prep.collect import encoding, found, gather, opened, prose, read
 from ftc.prep.collect.piece import Piece
 from ftc.preparation.collect import Collect
@@ -152,7 +151,7 @@ def test_equal_rows_of_different_batches_have_different_ids(monkeypatch, tmp_pat
     whole = [row.id for row in collect(tmp_path).rows]
     monkeypatch.setattr(gather, "ROWS", 7)
     assert [row.id for row in collect(tmp_path).rows] == whole
-    assert whole[2] == rows.identity("a.jsonl", "1", "text", "same")
+    assert len(set(whole)) == 100
 
 
 def test_many_signs_make_a_batch_before_many_rows(monkeypatch):

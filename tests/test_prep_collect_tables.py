@@ -431,7 +431,7 @@ def test_plain_rows_do_go_the_quick_way(name):
 
 
 def test_every_format_has_its_columns_and_its_form():
-    assert set(layout._USED) == set(layout._FORMS) == set(BY_NAME)
+    assert set(layout._USED) == set(layout.FORMS) == set(BY_NAME)
 
 
 def test_lines_of_json_are_told_from_a_wrapper(tmp_path):

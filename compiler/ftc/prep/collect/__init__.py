@@ -29,8 +29,8 @@ from ftc.preparation.collect import Collect
 
 __all__ = ["CODE", "KINDS", "LIBRARIES", "Found", "found", "read"]
 
-CODE = ("ftc.prep.collect", "ftc.data")
-LIBRARIES = ("pyarrow", "pypdf", "python-docx", "trafilatura", "webvtt-py")
+CODE = ("ftc.prep.collect", "ftc.prep.hashing", "ftc.data")
+LIBRARIES = ("numpy", "pyarrow", "pypdf", "python-docx", "trafilatura", "webvtt-py")
 _MAGIC = {b"%PDF-": "pdf", b"PAR1": "parquet"}
 
 

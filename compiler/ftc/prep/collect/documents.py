@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ftc.data.json_rows import LISTS
 from ftc.prep.collect import encoding
-from ftc.prep.collect.encoding import Line
-from ftc.prep.collect.opened import Opened, raw_lines
+from ftc.prep.collect.lines import Lines, chunks, record, slowly
+from ftc.prep.collect.opened import Opened
 from ftc.prep.collect.piece import Bad, Record, Unreadable
-from ftc.prep.collect.values import SCAN, Values
+from ftc.prep.collect.values import Values
 
 _LINES = (".jsonl", ".ndjson")
 
 
-def read(file: Opened) -> Iterator[Record | Bad]:
-    """Rows of JSON Lines, of an array, or of an object that holds one list of rows."""
+def read(file: Opened) -> Iterator[Record | Bad | Lines]:
+    """Rows of JSON Lines, of an array, or of an object that holds one list of rows.
+
+    JSON Lines come in chunks, which may be read as rows or as columns.
+    """
     if encoding.head(file).lstrip().startswith("["):
         yield from _array(Values(encoding.blocks(file)))
-    elif is_lines(file):
-        yield from _lines(file)
-    else:
+    elif not is_lines(file):
         yield from _document(Values(encoding.blocks(file)))
+    elif encoding.wide_encoding(file.head):
+        yield from slowly(encoding.lines(file))
+    else:
+        yield from chunks(file)
 
 
 def is_lines(file: Opened) -> bool:
@@ -38,58 +43,6 @@ def is_lines(file: Opened) -> bool:
     return bool(rest.strip()) or not _row_lists(value)
 
 
-def _lines(file: Opened) -> Iterator[Record | Bad]:
-    """The straight way for lines of UTF-8 that hold one object, as nearly all do."""
-    if encoding.wide_encoding(file.head):
-        yield from _slowly(encoding.lines(file))
-        return
-    for item in raw_lines(file.stream):
-        if isinstance(item, Bad):
-            yield item
-            continue
-        number, raw = item
-        try:
-            text = raw.decode()
-            value, end = SCAN(text, 0)
-        except (ValueError, StopIteration, RecursionError):
-            value = None
-        if value.__class__ is dict and (end + 1 >= len(text) or text[end:].isspace()):
-            yield Record(f"line {number}", value)
-        else:
-            yield from _slowly([encoding.line(number, raw)])
-
-
-def _slowly(lines: Iterable[Line | Bad]) -> Iterator[Record | Bad]:
-    for line in lines:
-        if isinstance(line, Bad):
-            yield line
-        elif text := line.text.strip():
-            yield _line(line, text)
-
-
-def _line(line: Line, text: str) -> Record | Bad:
-    try:
-        value, end = SCAN(text, 0)
-    except StopIteration:
-        fault = "no value"
-    except RecursionError:
-        fault = "nested too deeply"
-    except ValueError as error:
-        fault = str(error)
-    else:
-        if end != len(text):
-            fault = f"more after the value (column {end + 1})"
-        else:
-            return _record(f"line {line.number}", value, line.recoded)
-    return Bad(f"line {line.number}", "broken JSON", fault, text)
-
-
-def _record(place: str, value: Any, recoded: int = 0) -> Record | Bad:
-    if isinstance(value, dict):
-        return Record(place, value, recoded)
-    return Bad(place, "no object with columns", type(value).__name__, json.dumps(value)[:1000])
-
-
 def _array(values: Values) -> Iterator[Record | Bad]:
     """Objects of an array; what stands behind a broken one cannot be read."""
     values.skip("[")
@@ -100,7 +53,7 @@ def _array(values: Values) -> Iterator[Record | Bad]:
     while True:
         try:
             value = values.value()
-            yield _record(f"row {number}", value, int(values.recoded > recoded))
+            yield record(f"row {number}", value, int(values.recoded > recoded))
             recoded = values.recoded
             if values.peek() == "]":
                 values.skip("]")
@@ -131,7 +84,7 @@ def _document(values: Values) -> Iterator[Record | Bad]:
             values.skip(",")
     values.skip("}")
     if not found:
-        yield _record("row 1", row)
+        yield record("row 1", row)
     elif set(row) & set(LISTS):
         yield Bad("row 1", "more than one list of rows", ", ".join([found, *row]))
 

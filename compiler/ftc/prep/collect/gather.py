@@ -1,4 +1,4 @@
-"""Pieces of a file become batches of rows: ids, Arrow columns, ledger and figures."""
+"""What was found in a file becomes batches of rows: ids, columns, ledger and figures."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ftc.prep.collect.piece import Bad, Found, Piece
+from ftc.prep.collect.ids import Seen, ids
+from ftc.prep.collect.piece import Bad, Block, Found, Piece
 from ftc.prep.ledger import Ledger
-from ftc.prep.rows import SCHEMA, TURN, identity
+from ftc.prep.rows import SCHEMA, TURN
 from ftc.prep.step import Outcome
 
 ROWS = 8192  # in a batch at most
@@ -23,27 +25,6 @@ _ENCODE = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
 ).encode
 _EMPTY = "{}"
-
-
-class Seen:
-    """How often each id was given out in a file, eight bytes each and no Python object."""
-
-    def __init__(self) -> None:
-        self._runs: list[np.ndarray] = []  # sorted; each at least twice as long as the next
-
-    def before(self, keys: np.ndarray) -> np.ndarray:
-        """How often each key was added so far."""
-        found = np.zeros(len(keys), np.int64)
-        for run in self._runs:
-            found += np.searchsorted(run, keys, "right") - np.searchsorted(run, keys, "left")
-        return found
-
-    def add(self, keys: np.ndarray) -> None:
-        """Add keys, the same one as often as it stands there."""
-        self._runs.append(np.sort(keys))
-        while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
-            last = self._runs.pop()
-            self._runs[-1] = np.sort(np.concatenate([self._runs[-1], last]), kind="stable")
 
 
 def outcomes(found: Iterable[Found], name: str) -> Iterator[Outcome]:
@@ -61,6 +42,12 @@ def outcomes(found: Iterable[Found], name: str) -> Iterator[Outcome]:
         elif isinstance(item, Bad):
             bad.append(item)
             size += len(item.before)
+        elif isinstance(item, Block):
+            if pieces or bad:
+                yield _outcome(pieces, bad, figures, name, seen)
+                pieces, bad, figures, size = [], [], {}, 0
+            yield from _block(item, figures, name, seen)
+            figures, told = {}, True
         else:
             figures[item.figure] = figures.get(item.figure, 0) + item.amount
         if len(pieces) + len(bad) >= ROWS or size > SIGNS:
@@ -79,10 +66,10 @@ def _outcome(
     except UnicodeEncodeError:
         pieces, extras, bad = _writable(pieces, extras, bad)
         contents = _contents(pieces, extras)
-    ids = _ids(pieces, name, seen)
+    rows = ids(contents["turns"], name, seen)
     ledger = Ledger()
     recoded = sum(piece.recoded for piece in pieces)
-    for piece, row in zip(pieces, ids, strict=True) if recoded else ():
+    for piece, row in zip(pieces, rows.to_pylist(), strict=True) if recoded else ():
         if piece.recoded:
             lines = f"{piece.recoded} lines" if piece.recoded > 1 else "1 line"
             ledger.add("changed", row, RECODED, detail=lines, file=name, place=piece.place)
@@ -96,6 +83,13 @@ def _outcome(
             place=_clean(fault.place),
             before=_clean(fault.before),
         )
+    columns = {
+        **contents,
+        "id": rows,
+        "place": pa.array([piece.place for piece in pieces], pa.string()),
+        "form": pa.array([piece.form for piece in pieces], pa.string()),
+        "medium": pa.array([piece.medium for piece in pieces], pa.string()),
+    }
     figures = {
         **figures,
         "collect.rows": len(pieces),
@@ -103,24 +97,27 @@ def _outcome(
         "collect.lines.recoded": recoded,
     }
     kept = {figure: amount for figure, amount in figures.items() if amount}
-    return Outcome(_table(pieces, ids, contents, name), ledger.table(), kept)
+    return Outcome(_table(columns, name), ledger.table(), kept)
 
 
-def _ids(pieces: list[Piece], name: str, seen: Seen) -> list[str]:
-    """Ids of file name, content, and how often that content came before in the file."""
-    ids = [identity(name, "0", *piece.turns) for piece in pieces]
-    keys = np.frombuffer(bytes.fromhex("".join(ids)), ">u8").astype(np.uint64)
-    before = seen.before(keys)
-    seen.add(keys)
-    if not before.any() and len(set(ids)) == len(ids):
-        return ids
-    here: dict[str, int] = {}
-    for i, (row, count) in enumerate(zip(ids, before.tolist(), strict=True)):
-        number = count + here.get(row, 0)
-        here[row] = here.get(row, 0) + 1
-        if number:
-            ids[i] = identity(name, str(number), *pieces[i].turns)
-    return ids
+def _block(block: Block, figures: dict[str, float], name: str, seen: Seen) -> Iterator[Outcome]:
+    """Rows that come as columns; the first batch tells what was counted before them."""
+    count = len(block.turns)
+    lines = pa.array(np.arange(block.first, block.first + count)).cast(pa.string())
+    columns = {
+        "turns": block.turns,
+        "title": pa.repeat("", count),
+        "extra": pa.repeat(_EMPTY, count),
+        "id": ids(block.turns, name, seen),
+        "place": pc.binary_join_element_wise("line ", lines, ""),
+        "form": pa.repeat(block.form, count),
+        "medium": pa.repeat("table", count),
+    }
+    rows = _table(columns, name)
+    for start in range(0, count, ROWS):
+        part = rows.slice(start, ROWS)
+        yield Outcome(part, Ledger().table(), {**figures, "collect.rows": part.num_rows})
+        figures = {}
 
 
 def _contents(pieces: list[Piece], extras: list[str]) -> dict[str, pa.Array]:
@@ -164,21 +161,15 @@ def _clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _table(
-    pieces: list[Piece], ids: list[str], contents: dict[str, pa.Array], name: str
-) -> pa.Table:
-    count = len(pieces)
+def _table(columns: dict[str, pa.Array], name: str) -> pa.Table:
+    count = len(columns["turns"])
     zeros = pa.array(np.zeros(count + 1, np.int32))
     none = pa.ListArray.from_arrays(zeros, pa.array([], pa.string()))
-    columns = {
-        "id": ids,
+    all_columns = {
         "parents": none,
         "file": pa.repeat(name, count),
-        "place": [piece.place for piece in pieces],
-        "form": [piece.form for piece in pieces],
-        "medium": [piece.medium for piece in pieces],
         "notes": pa.repeat(_EMPTY, count),
         "flags": none,
-        **contents,
+        **columns,
     }
-    return pa.table([columns[field] for field in SCHEMA.names], schema=SCHEMA)
+    return pa.table([all_columns[field] for field in SCHEMA.names], schema=SCHEMA)

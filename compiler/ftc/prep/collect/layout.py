@@ -40,7 +40,7 @@ _USED = {  # the columns that each format reads; the rest is the source's own da
     "alpaca": {"instruction", "input", "output", "system", "system_prompt", "history", "tools"},
     "text": {"text"},
 }
-_FORMS: dict[str, Form] = {
+FORMS: dict[str, Form] = {
     "preference": "preference",
     "kto": "kto",
     "messages": "chat",
@@ -110,7 +110,7 @@ def converter(layout: Layout, settings: Collect) -> Converter:
         if form is None:
             return _chunks(place, record, layout.text, settings, recoded)
         if quick is not None and (turns := quick(record)) is not None:
-            return (Piece(place, turns, "", "table", _NONE, _FORMS[form.name], recoded),)
+            return (Piece(place, turns, "", "table", _NONE, FORMS[form.name], recoded),)
         try:
             return (_finished(place, form.convert(record), record, form.name, recoded),)
         except BadRow as error:
@@ -146,7 +146,7 @@ def _finished(place: str, example: Example, row: Row, form: str, recoded: int) -
         extra["tool_calls"] = calls
     if example.label is not None:
         extra["label"] = example.label
-    return Piece(place, tuple(turns), "", "table", extra, _FORMS[form], recoded)
+    return Piece(place, tuple(turns), "", "table", extra, FORMS[form], recoded)
 
 
 def _chunks(place: str, row: Row, column: str, settings: Collect, recoded: int) -> Iterator[Found]:

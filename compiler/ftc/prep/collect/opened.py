@@ -76,7 +76,12 @@ def raw_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes] | Bad]:
             continue
         while raw and not raw.endswith(b"\n"):
             raw = stream.readline(SKIP_BYTES)
-        yield Bad(f"line {number}", "line too long", _limit())
+        yield too_long(number)
+
+
+def too_long(number: int) -> Bad:
+    """What is told of a line of more than HELD_BYTES."""
+    return Bad(f"line {number}", "line too long", _limit())
 
 
 def _opened(stream: BinaryIO, name: str, packed: bool) -> Opened:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from ftc.prep.rows import Form, Medium
 
 
@@ -35,7 +37,15 @@ class Count(NamedTuple):
     amount: int = 1
 
 
-Found = Piece | Bad | Count
+class Block(NamedTuple):
+    """Rows of consecutive lines that have turns and nothing else; `first` is the first line."""
+
+    first: int
+    turns: pa.ListArray
+    form: Form
+
+
+Found = Piece | Bad | Count | Block
 
 
 class Record(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftc.data.delimited import DELIMITERS
-from ftc.prep.collect import encoding
+from ftc.prep.collect import columnar, encoding
 from ftc.prep.collect.layout import choose, converter
+from ftc.prep.collect.lines import Lines
 from ftc.prep.collect.opened import HELD_BYTES, Opened
 from ftc.prep.collect.piece import Bad, Found, Record, Unreadable
 from ftc.preparation.collect import Collect
@@ -21,13 +22,17 @@ LOOKED_AT = 100  # rows that show the columns of a table
 PARQUET_ROWS = 1024
 
 
-def pieces(records: Iterator[Record | Bad], settings: Collect) -> Iterator[Found]:
+Rows = Record | Bad | Lines
+
+
+def pieces(records: Iterator[Rows], settings: Collect) -> Iterator[Found]:
     """Rows and chunks of a table; Unreadable when its columns say nothing to ftc."""
     records = _told(records)
+    others: Iterator[Rows] = iter(())
     looked: list[Record | Bad] = []
     rows: list[dict[str, Any]] = []
     faults = False
-    for item in records:
+    for item, others in _one_by_one(records):  # noqa: B007 - the rest, below
         looked.append(item)
         if isinstance(item, Record):
             rows.append(item.row)
@@ -42,22 +47,38 @@ def pieces(records: Iterator[Record | Bad], settings: Collect) -> Iterator[Found
     if not rows:
         raise Unreadable("no rows in the table")
     try:
-        convert = converter(choose(rows, settings), settings)
+        layout = choose(rows, settings)
     except Unreadable:
         yield from _faults(looked)
         raise
-    for item in chain(looked, records):
-        if isinstance(item, Bad):
-            yield item
-        else:
-            yield from convert(item.place, item.row, item.recoded)
+    convert = converter(layout, settings)
+    shape = columnar.shape(layout, rows)
+    for whole in chain(looked, others, records):
+        if isinstance(whole, Lines) and shape is not None:
+            block = columnar.block(whole, shape)
+            if block is not None:
+                yield block
+                continue
+        for item, _ in _one_by_one((whole,)):
+            if isinstance(item, Bad):
+                yield item
+            else:
+                yield from convert(item.place, item.row, item.recoded)
+
+
+def _one_by_one(records: Iterable[Rows]) -> Iterator[tuple[Record | Bad, Iterator[Rows]]]:
+    """Each row or fault, and those of the same chunk that come after it."""
+    for item in records:
+        others = item.records() if isinstance(item, Lines) else iter((item,))
+        for each in others:
+            yield each, others
 
 
 def _faults(items: list[Record | Bad]) -> Iterator[Bad]:
     return (item for item in items if isinstance(item, Bad))
 
 
-def _told(records: Iterator[Record | Bad]) -> Iterator[Record | Bad]:
+def _told(records: Iterator[Rows]) -> Iterator[Rows]:
     """The same; where the rest cannot be read, what stands before is not lost."""
     try:
         yield from records
