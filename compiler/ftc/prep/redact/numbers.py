@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from stdnum import iban, luhn, numdb
+from stdnum import luhn, numdb
+from stdnum.iso7064 import mod_97_10
 
 from ftc.prep.redact.looked import Looked
 from ftc.prep.redact.places import Places
@@ -32,7 +33,7 @@ _CARD_WORDS = re.compile(
     r"card|visa|maestro|master|amex|credit|debit|karte|carte|tarjeta|carta|paid|pay|charge|pan\b",
     re.IGNORECASE,
 )
-_MARKS = re.compile(r"\D")
+_MARKS = re.compile(r"[\W_]")
 _IBAN = re.compile(
     r"\d\d(?<=(?<![^\W_])[A-Za-z]{2}\d\d)(?:[ \u00a0-]?[A-Za-z0-9]){11,30}"
 )  # without the two letters before, which are slow to begin with
@@ -64,18 +65,21 @@ def ibans(looked: Looked, _: Places) -> Iterator[Span]:
     text = looked.text
     for found in _IBAN.finditer(text):
         start = found.start() - 2
-        length = _length(text[start : start + 2].upper())
-        marks = [at for at in range(start, found.end()) if text[at].isalnum()][:length]
-        end = marks[-1] + 1 if marks else start
-        if len(marks) < max(length, 15) or text[end : end + 1].isalnum():
-            continue
-        compact = "".join([text[at] for at in marks]).upper()
-        if iban.is_valid(compact, check_country=False):
-            yield Span("iban", start, end, compact)
+        form = _form(text[start : start + 2].upper())
+        written = form.match(text, start) if form else None
+        if written:
+            compact = _MARKS.sub("", written[0]).upper()
+            if mod_97_10.is_valid(compact[4:] + compact[:4]):
+                yield Span("iban", start, written.end(), compact)
 
 
 @cache
-def _length(country: str) -> int:
-    """Characters of the country's IBANs; 0 where it has none."""
-    form = numdb.get("iban").info(country)[0][1].get("bban", "")
-    return 4 + sum(map(int, re.findall(r"\d+", form))) if form else 0
+def _form(country: str) -> re.Pattern[str] | None:
+    """How IBANs of the country are written, from the registry's "8!n10!n" in python-stdnum."""
+    registered = numdb.get("iban").info(country)[0][1].get("bban")
+    if not registered:
+        return None
+    marks = {"n": "[0-9]", "a": "[A-Za-z]", "c": "[A-Za-z0-9]"}
+    parts = [(int(n), marks[kind]) for n, kind in re.findall(r"(\d+)!([nac])", registered)]
+    each = "".join(rf"(?:[ \u00a0-]?{mark}){{{n}}}" for n, mark in parts)
+    return re.compile(rf"[A-Za-z]{{2}}\d\d{each}(?![^\W_])")
