@@ -1,17 +1,22 @@
 """`redact`: each kind is found, what looks like it is not, and a document keeps its numbers."""
 
 import json
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum import iban
 from tests.made import pii
 
 from ftc.errors import FtcError
 from ftc.prep import ledger, rows
 from ftc.prep.redact import search
+from ftc.prep.redact.looked import Looked
+from ftc.prep.redact.places import read
 from ftc.prep.redact.scrub import scrubbed
 from ftc.prep.redact.search import find
 from ftc.prep.redact.span import KINDS, Span, settle
@@ -40,6 +45,47 @@ def test_every_kind_is_found_and_little_else(seed):
         assert rate.planted > 300
         assert rate.recall >= 0.98, (kind, rate)
         assert rate.precision >= 0.97, (kind, rate)
+
+
+def test_no_finder_finds_anything_where_its_gate_lets_nothing_through():
+    texts = [document.text for document in pii.documents(1500, 7003, STRUCTURED, 30)]
+    places = read(tuple(EVERYWHERE))
+    for finder in search.FINDERS:
+        gates = [re.compile(_of_python(gate)) for gate in (finder.first, finder.gate)]
+        found = 0
+        for text in texts:
+            passed = all(gate.search(text) for gate in gates)
+            spans = list(finder.spans(Looked(text), places))
+            assert passed or not spans, (finder.gate, text)
+            found += len(spans)
+        assert found, finder.gate
+
+
+def _of_python(gate):
+    """A gate of RE2 as a pattern of Python, which has no `\\x{a0}`."""
+    return re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), gate)
+
+
+def test_ibans_of_every_country_are_found():
+    registry = Path(iban.__file__).with_name("iban.dat").read_text("utf-8")
+    forms = re.findall(r'^([A-Z]{2}) .*bban="([^"]+)"', registry, re.MULTILINE)
+    assert len(forms) > 80
+    for country, form in forms:
+        bban = "".join({"n": "7", "a": "K", "c": "Q"}[kind] * int(n) for n, kind in
+                       re.findall(r"(\d+)!(.)", form))  # fmt: skip
+        number = country + iban.calc_check_digits(f"{country}00{bban}") + bban
+        spaced = " ".join(number[at : at + 4] for at in range(0, len(number), 4))
+        wrong = number[:-1] + ("8" if number[-1] == "7" else "W")
+        for text in (number, spaced, number.lower(), f"({number})."):
+            (span,) = find(f"to {text} on 5 May", ["iban"])
+            assert span.value == number
+        assert not find(f"to {wrong} and {number}7", ["iban"])
+
+
+def test_a_number_is_of_its_surest_kind_alone():
+    text = "call 4111 1111 1111 1111 or DE89 3704 0044 0532 0130 00, id 529-98-2345 8"
+    assert [kind for kind, _ in spans(text)] == ["card", "iban", "ssn"]
+    assert [kind for kind, _ in spans("call 529-98-2345", kinds=["phone", "ssn"])] == ["ssn"]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +237,9 @@ def test_titles_and_extra_are_redacted_and_json_stays_json(tmp_path):
         "message_id": "<1@x.org>",
         "calls": [{"n": 1, "to": "[EMAIL_2]"}],
     }
+    (line,) = outcome.ledger.to_pylist()
+    assert line["detail"] == "CARD x1, EMAIL x4"
+    assert (line["row"], line["file"], line["after"]) == (got.id, got.file, got.turns[0][1])
 
 
 def test_without_a_key_the_ledger_holds_nothing_of_the_original(tmp_path):
