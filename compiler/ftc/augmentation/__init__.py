@@ -10,10 +10,10 @@ from pydantic_core import PydanticCustomError
 from ftc.augmentation.endpoint import Endpoint
 from ftc.augmentation.judge import Judge
 from ftc.augmentation.limits import Limits
-from ftc.augmentation.make import Kind, Make
+from ftc.augmentation.make import CHUNKS, Kind, Make
 from ftc.part import Part, Share, Text
 
-__all__ = ["Augment", "Endpoint", "Judge", "Kind", "Limits", "Make"]
+__all__ = ["CHUNKS", "Augment", "Endpoint", "Judge", "Kind", "Limits", "Make"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 
@@ -56,6 +56,16 @@ class Augment(Part):
                     {"place": place, "name": name, "known": known},
                 )
         return self
+
+    def folder(self, name: str) -> str:
+        """Where the results of recipe `name` lie, relative to the recipe's folder."""
+        return self.out or f"augmented/{name}"
+
+    def sheet(self, name: str) -> str | None:
+        """The sheet of annotations that `ftc augment` fills for `[prepare.annotate]`, relative to
+        the recipe's folder; None when no kind takes raw chunks."""
+        chunks = any(make.kind in CHUNKS for make in self.make)
+        return f"{self.folder(name)}/annotations.jsonl" if chunks else None
 
     def named(self, name: str | None) -> str:
         """The name of the model that a kind or the judge uses, which may name none."""

@@ -31,8 +31,10 @@ class Make(Part):
     model: Text | None = Field(None, description="one of augment.models; default: augment.model")
     rows: Count | None = Field(None, description="rows to make at most; default: per_row for each")
     per_row: Count = Field(1, description="rows to make of one row")
-    how: Literal["harder", "broader"] | None = Field(
-        None, description="evolve: harder (default) or broader"
+    how: Literal["harder", "broader", "flawed", "ranked"] | None = Field(
+        None,
+        description="evolve: harder (default) or broader; preference: the answer against a flawed "
+        "one (default), or two answers ranked",
     )
     part: Literal["instruction", "input"] | None = Field(
         None, description="paraphrase: what is said in other words; default: instruction"
@@ -54,7 +56,7 @@ class Make(Part):
     def _whole(self) -> Make:
         """Keys that a kind needs are there, and keys of other kinds are not."""
         only = {
-            "how": ("evolve",),
+            "how": ("evolve", "preference"),
             "part": ("paraphrase",),
             "language": ("translate",),
             "check_model": ("document-qa",),
@@ -64,6 +66,12 @@ class Make(Part):
                 raise PydanticCustomError(
                     "augment", "no {key} with kind = {kind}", {"key": key, "kind": self.kind}
                 )
+        ways = {"evolve": ("harder", "broader"), "preference": ("flawed", "ranked")}
+        if self.how is not None and self.how not in ways[self.kind]:
+            known = " or ".join(ways[self.kind])
+            raise PydanticCustomError(
+                "augment", "how = {known} with kind = {kind}", {"known": known, "kind": self.kind}
+            )
         if self.kind == "translate" and self.language is None:
             raise PydanticCustomError("augment", "a language with kind = translate", {})
         if self.kind == "restyle" and self.tone is None and self.length is None:
