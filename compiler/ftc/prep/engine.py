@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any, Literal
 
@@ -100,13 +101,23 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
+@cache
+def _embedded() -> None:
+    """Daft takes it once. When it is not told, it loads Ray to ask whether this is a job of Ray."""
+    import daft  # noqa: PLC0415 - as in `load`
+
+    daft.set_runner_native()
+
+
 def load(engine: Engine) -> Any:
     """Daft, set to run on this machine or on Ray; FtcError when it is not installed."""
     os.environ.update(QUIET)
     try:
         import daft  # noqa: PLC0415 - after QUIET, and only where there is more than one task
 
-        if engine == "ray":
+        if engine == "local":
+            _embedded()
+        else:
             import ray  # noqa: PLC0415 - an extra
 
             if not ray.is_initialized():

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from ftc.prep.annotate.step import STEP as ANNOTATE
-from ftc.prep.clean.step import STEP as CLEAN
-from ftc.prep.decontaminate import STEP as DECONTAMINATE
-from ftc.prep.deduplicate import STEP as DEDUPLICATE
-from ftc.prep.diversity.step import STEP as DIVERSITY
-from ftc.prep.quality.step import STEP as QUALITY
-from ftc.prep.redact.step import STEP as REDACT
+import importlib
+
 from ftc.prep.step import Step
 
 COLLECT = "collect"
-STEPS: tuple[Step, ...] = (
-    CLEAN,
-    REDACT,
-    DEDUPLICATE,
-    DECONTAMINATE,
-    ANNOTATE,
-    DIVERSITY,
-    QUALITY,
-)
-BY_NAME = {step.name: step for step in STEPS}
+MODULES = {  # loaded when asked for: a worker does one step
+    "clean": "ftc.prep.clean.step",
+    "redact": "ftc.prep.redact.step",
+    "deduplicate": "ftc.prep.deduplicate",
+    "decontaminate": "ftc.prep.decontaminate",
+    "annotate": "ftc.prep.annotate.step",
+    "diversity": "ftc.prep.diversity.step",
+    "quality": "ftc.prep.quality.step",
+}
+STEPS = tuple(MODULES)
+
+
+def load(name: str) -> Step:
+    """The step of this name, one of `STEPS`."""
+    found: Step = importlib.import_module(MODULES[name]).STEP
+    return found

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftc.errors import FtcError
-from ftc.prep import collect, result, runner, split
+from ftc.prep import collect, pipeline, result, runner, split
 from ftc.prep.engine import Engine
-from ftc.prep.pipeline import BY_NAME, COLLECT
+from ftc.prep.pipeline import COLLECT
 from ftc.prep.runner import Job, Progress, Ran
 from ftc.recipe import Recipe
 
@@ -97,7 +97,7 @@ def _there(root: Path, state: result.State) -> bool:
 def _beside(job: Job) -> Iterator[Path]:
     """The files that steps read beside their rows."""
     for step in runner.names(job.prepare)[1:]:
-        files = BY_NAME[step].files
+        files = pipeline.load(step).files
         yield from files(job.inputs(step)) if files else ()
 
 

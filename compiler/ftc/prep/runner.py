@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from ftc.errors import FtcError
-from ftc.prep import collect, engine, keys
+from ftc.prep import collect, engine, keys, pipeline
 from ftc.prep.collect import Found
 from ftc.prep.pipeline import COLLECT, STEPS
 from ftc.prep.result import content_hash
@@ -61,7 +61,7 @@ class Ran:
 
 def names(prepare: Prepare) -> list[str]:
     """The steps that a recipe has, in their order."""
-    return [COLLECT, *(step.name for step in STEPS if step.name not in prepare.skip)]
+    return [COLLECT, *(name for name in STEPS if name not in prepare.skip)]
 
 
 def run(job: Job, last: str | None = None, hashes: Mapping[Path, str] | None = None) -> list[Ran]:
@@ -70,12 +70,10 @@ def run(job: Job, last: str | None = None, hashes: Mapping[Path, str] | None = N
     `hashes` are sha256 of sources, by path, where they are known already.
     """
     ran = [_collected(job, hashes or {})]
-    for step in STEPS:
+    for name in names(job.prepare)[1:]:
         if ran[-1].done.step == last:
             break
-        if step.name in job.prepare.skip:
-            continue
-        ran.append(_stepped(job, step, ran[-1]))
+        ran.append(_stepped(job, pipeline.load(name), ran[-1]))
     return ran
 
 

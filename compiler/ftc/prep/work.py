@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftc.errors import FtcError
-from ftc.prep import ledger, rows
-from ftc.prep.pipeline import BY_NAME, COLLECT
+from ftc.prep import ledger, pipeline, rows
+from ftc.prep.pipeline import COLLECT
 from ftc.prep.step import Inputs, Outcome
 from ftc.prep.store import BATCH, Batch, Folder, read_table, whole, write_json, write_table
 from ftc.preparation import Prepare
@@ -69,7 +69,7 @@ def _done(task: Task) -> int:
         files = [Found(Path(path), name, kind, size) for path, name, kind, size in task.found]
         outcomes = gathered(outcome for file in files for outcome in read(file, inputs))
         return _write(folder, task.number, outcomes, COLLECT)
-    step = BY_NAME[task.step]
+    step = pipeline.load(task.step)
     table = read_table(Path(task.source))
     if task.act == "gather":
         gather = step.gather

@@ -15,7 +15,7 @@ from ftc.prep.pipeline import COLLECT, STEPS
 from ftc.prep.rows import Row, each
 from ftc.prep.store import DONE, Folder
 
-ORDER = (COLLECT, *(step.name for step in STEPS))
+ORDER = (COLLECT, *STEPS)
 LEAST = 4  # characters of an id
 EVENT = ("action", "reason", "detail", "before", "after")  # columns of the ledger
 

@@ -12,18 +12,17 @@ from typing import Any
 
 from bench_data.method import Method
 from bench_data.ours.steps import SEED, prepare
-from ftc.prep import runner
-from ftc.prep.pipeline import BY_NAME, STEPS
+from ftc.prep import pipeline, runner
+from ftc.prep.clean.step import STEP as CLEAN
 from ftc.prep.step import Inputs
 from ftc.prep.store import read_table, write_table
 
-STEP = "clean"
 ENGINES = ("plain", "one", "local", "ray")
 
 
 def job(folder: Path, engine: str) -> runner.Job:
     """The recipe's other steps left out; what is prepared lies in a folder of the engine's."""
-    others = [step.name for step in STEPS if step.name != STEP]
+    others = [name for name in pipeline.STEPS if name != CLEAN.name]
     asked = prepare(sources=["rows.jsonl"], skip=others)
     known: Any = "ray" if engine == "ray" else "local"
     cores = 1 if engine == "one" else None
@@ -38,10 +37,10 @@ def collect(folder: Path) -> None:
 
 def _plain(folder: Path, _: Path) -> int:
     asked = job(folder, "plain")
-    inputs = Inputs(folder, asked.prepare, getattr(asked.prepare, STEP), SEED)
+    inputs = Inputs(folder, asked.prepare, asked.prepare.clean, SEED)
     count = 0
     for path in sorted((folder / "plain" / "steps").glob("collect-*/rows/*.parquet")):
-        outcome = BY_NAME[STEP].apply(read_table(path), inputs)
+        outcome = CLEAN.apply(read_table(path), inputs)
         write_table(folder / "plain" / "out" / "rows" / path.name, outcome.rows)
         write_table(folder / "plain" / "out" / "ledger" / path.name, outcome.ledger)
         count += outcome.rows.num_rows
