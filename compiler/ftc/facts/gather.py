@@ -45,7 +45,7 @@ def gather(
     Rows that the template refuses are rejected; when it refuses all, that is an FtcError.
     """
     hardware_facts = hardware.gather(recipe.hardware)
-    own_ids = recipe.preparation is not None
+    own_ids = recipe.preparation is not None or recipe.augmentation is not None
     dataset = load(recipe.data, recipe.stage, folder, seed, offline=offline, own_ids=own_ids)
     model_facts = model.gather(recipe.model, folder, offline)
     moved: set[str] = set()

@@ -20,8 +20,11 @@ ANSWERS = ("chosen", "rejected", "completion")
 
 
 def record(row: Row) -> dict[str, Any]:
-    """One line of train.jsonl or eval.jsonl; `id` and `parents` are those of the row."""
+    """One line of train.jsonl or eval.jsonl; `id` and `parents` are those of the row, `augment`
+    says how a model made it."""
     told: dict[str, Any] = {"id": row.id, "parents": list(row.parents)}
+    if "augment" in row.notes:
+        told["augment"] = row.notes["augment"]
     if row.form == "text":
         return told | {"text": row.turns[0][1]}
     calls = row.extra.get("tool_calls", {})  # by the number of the turn

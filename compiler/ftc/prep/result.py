@@ -58,6 +58,9 @@ def settings(recipe: Recipe) -> str:
         recipe.data.eval_path,
         recipe.training.seed,
     ]
+    augment = recipe.augmentation
+    if augment and (sheet := augment.sheet(recipe.name)):
+        parts.append(sheet)
     return sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -38,9 +38,11 @@ class Prepare(Part):
     diversity: Diversity = Field(default_factory=Diversity)
     quality: Quality = Field(default_factory=Quality)
 
-    def settled(self, stage: str, eval_path: str | None = None) -> Prepare:
-        """The same with what the rest of the recipe decides: what becomes of raw texts, and that no
-        row holds what the recipe evaluates on."""
+    def settled(
+        self, stage: str, eval_path: str | None = None, sheet: str | None = None
+    ) -> Prepare:
+        """The same with what the rest of the recipe decides: what becomes of raw texts, that no row
+        holds what the recipe evaluates on, and the sheet that `ftc augment` fills."""
         texts = stage == "pretrain"
         collect, annotate = self.collect, self.annotate
         if collect.documents == "auto":
@@ -50,5 +52,7 @@ class Prepare(Part):
         clean_of = self.decontaminate
         if eval_path is not None and eval_path not in clean_of.against:
             clean_of = clean_of.model_copy(update={"against": [*clean_of.against, eval_path]})
+        if sheet is not None:
+            annotate = annotate.with_sheet(sheet)
         changes = {"collect": collect, "annotate": annotate, "decontaminate": clean_of}
         return self.model_copy(update=changes)

@@ -112,8 +112,9 @@ class Annotate(Part):
     by: Annotated[Literal["auto"] | list[Way], BeforeValidator(_ways)] = Field(
         "auto", description="auto: by hand where a file is named, and by rules; or a list of ways"
     )
-    file: Text | None = Field(
-        None, description="sheet that a person filled: JSONL or CSV, from ftc data annotate"
+    file: Text | list[Text] | None = Field(
+        None,
+        description="sheet that a person filled, or several: JSONL or CSV, from ftc data annotate",
     )
     argilla: Text | None = Field(
         None, description="records with responses, as Argilla 2 exports them (folder or JSON)"
@@ -143,6 +144,18 @@ class Annotate(Part):
             if rule in (self.rules or ()) and getattr(self, rule) is None:
                 raise _fault(f"a table [prepare.annotate.{rule}] beside rules = [{rule!r}]")
         return self
+
+    @property
+    def sheets(self) -> list[str]:
+        """The sheets to read, in their order."""
+        if self.file is None or not self.uses("file"):
+            return []
+        return [self.file] if isinstance(self.file, str) else self.file
+
+    def with_sheet(self, sheet: str) -> Annotate:
+        """The same with one sheet more, whatever else rows are made by."""
+        by = self.by if self.by == "auto" or "file" in self.by else [*self.by, "file"]
+        return self.model_copy(update={"file": [*self.sheets, sheet], "by": by})
 
     def uses(self, way: Way) -> bool:
         """Whether rows are made this way."""

@@ -22,7 +22,10 @@ DRAFTS, REFUSED = "drafts.parquet", "refused.parquet"
 
 
 class Answer(NamedTuple):
-    """What a person wrote about a chunk; `file` and `place` are those of the sheet."""
+    """What a person wrote about a chunk; `file` and `place` are those of the sheet.
+
+    `augment` is JSON of how a model wrote it, "" where a person did.
+    """
 
     id: str
     user: str
@@ -30,6 +33,7 @@ class Answer(NamedTuple):
     text: str
     file: str
     place: str
+    augment: str = ""
 
 
 SCHEMA = pa.schema([(name, pa.string()) for name in Answer._fields])
@@ -47,8 +51,8 @@ class Source(NamedTuple):
 def sources(inputs: Inputs) -> Iterator[Source]:
     """The sheets of the recipe."""
     settings = inputs.settings
-    if settings.file is not None and settings.uses("file"):
-        yield Source(settings.file, inputs.folder / settings.file, sheet.filled, "line")
+    for name in settings.sheets:
+        yield Source(name, inputs.folder / name, sheet.filled, "line")
     if settings.argilla is not None and settings.uses("argilla"):
         path = inputs.folder / settings.argilla
         file = path / argilla.RECORDS if path.is_dir() else path
@@ -61,10 +65,15 @@ def files(inputs: Inputs) -> list[Path]:
     for source in found:
         if not source.path.is_file():
             raise FtcError(
-                f"prepare.annotate: {source.name}: no such file",
-                hint="ftc data annotate RECIPE --out FILE writes a sheet to fill",
+                f"prepare.annotate: {source.name}: no such file", hint=_hint(source.path)
             )
     return [source.path for source in found]
+
+
+def _hint(path: Path) -> str:
+    if path.name == sheet.ANNOTATIONS:
+        return "run first: ftc augment RECIPE, which fills it"
+    return "ftc data annotate RECIPE --out FILE writes a sheet to fill"
 
 
 def gather(rows: pa.Table, inputs: Inputs, out: Path) -> None:
@@ -90,7 +99,8 @@ def decide(paths: Sequence[Path], inputs: Inputs, out: Path) -> dict[str, float]
         for it in taken:
             if it.id not in missing:
                 place = f"{source.unit} {it.line}"
-                kept.append(Answer(it.id, it.user, it.answer, it.text, source.name, place))
+                told = (it.id, it.user, it.answer, it.text, source.name, place, it.augment)
+                kept.append(Answer(*told))
     columns = [pa.array([it[i] for it in kept], pa.string()) for i in range(len(SCHEMA))]
     pq.write_table(pa.table(columns, schema=SCHEMA), out / DRAFTS)
     pq.write_table(bad.table(), out / REFUSED)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from ftc.prep.annotate import rules
 from ftc.prep.annotate.draft import Draft
 from ftc.prep.annotate.hand import Answer
 from ftc.prep.annotate.recording import PART, Spoken
+from ftc.prep.annotate.sheet import MADE
 from ftc.prep.ledger import Ledger
 from ftc.prep.rows import Row, identity
 from ftc.preparation.annotate import Annotate
 
 PAIRS = next(entry.reason for entry in rules.RULES if entry.name == "pairs")
 BY_HAND = "written by hand"
+BY_MODEL = "written by a model"
 CHANGED = "chunk has changed since it was annotated"
 # What `extra` says of a finished row alone, or of a chunk alone.
 OTHERS = ("tools", "tool_calls", "label", PART)
@@ -77,11 +80,22 @@ class Maker:
                 before=changed[0].text,
                 after=text,
             )
-        self.figures["annotate.hand"] += len(answers)
+        models = sum(bool(answer.augment) for answer in answers.values())
+        self.figures["annotate.hand"] += len(answers) - models
+        if models:
+            self.figures["annotate.model"] += models
         self.figures["annotate.changed_since"] += bool(changed)
         whole = (0, len(text))
-        drafts = [Draft(answer.user, answer.answer, whole) for answer in answers.values()]
-        return [self._chat(row, draft, "hand", BY_HAND) for draft in drafts]
+        return [
+            self._written(row, Draft(answer.user, answer.answer, whole), answer.augment)
+            for answer in answers.values()
+        ]
+
+    def _written(self, row: Row, draft: Draft, augment: str) -> Row:
+        if not augment:
+            return self._chat(row, draft, "hand", BY_HAND)
+        made = self._chat(row, draft, "model", BY_MODEL)
+        return made._replace(notes=made.notes | {MADE: json.loads(augment)})
 
     def _chat(
         self, row: Row, draft: Draft, way: str, reason: str, spoken: Spoken | None = None

@@ -13,20 +13,26 @@ import pyarrow.compute as pc
 
 from ftc.data.read import read
 from ftc.errors import FtcError
-from ftc.prep.rows import Row, each
+from ftc.prep.rows import Row, dumped, each
 
 COLUMNS = ("id", "file", "place", "title", "text", "instruction", "input", "output")
 NEEDED = ("id", "output")
+ANNOTATIONS = "annotations.jsonl"  # the sheet that ftc augment fills
+MADE = "augment"  # a column of that sheet alone: how the line was made
 
 
 class Filled(NamedTuple):
-    """A line with an answer; `text` is that of the chunk when the sheet was written."""
+    """A line with an answer; `text` is that of the chunk when the sheet was written.
+
+    `augment` is JSON of how a model wrote it, "" where a person did.
+    """
 
     id: str
     user: str
     answer: str
     text: str
     line: int
+    augment: str = ""
 
 
 class Refused(NamedTuple):
@@ -103,7 +109,8 @@ def filled(path: Path) -> tuple[list[Filled], list[Refused]]:
         cells = {name: text(row.get(name)) for name in COLUMNS}
         found = checked(line, cells)
         if isinstance(found, Filled):
-            taken.append(found)
+            made = row.get(MADE)
+            taken.append(found._replace(augment=dumped(made)) if isinstance(made, dict) else found)
         elif found is not None:
             refused.append(found)
     return taken, refused
