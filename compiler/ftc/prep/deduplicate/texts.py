@@ -97,13 +97,19 @@ def plain(texts: pa.Array) -> Texts:
     """Texts as they are compared: one case, NFKC, straight quotes, no invisible characters.
 
     White space stays as it is: it parts words, however much there is of it. ASCII texts are folded
-    by Arrow, others in Python.
+    as bytes, others in Python.
     """
-    foreign = pc.invert(pc.string_is_ascii(texts))
-    if pc.any(foreign).as_py():
-        folded = [folded_text(text) for text in texts.filter(foreign).to_pylist()]
-        texts = pc.replace_with_mask(texts, foreign, pa.array(folded, texts.type))
-    return raw(pc.ascii_lower(texts))
+    found = raw(texts)
+    if found.data.size and found.data.max() > 127:
+        high = np.flatnonzero(found.data > 127)
+        foreign = np.unique(np.searchsorted(found.offsets, high, side="right") - 1)
+        mask = np.zeros(len(texts), bool)
+        mask[foreign] = True
+        folded = [folded_text(text) for text in texts.filter(pa.array(mask)).to_pylist()]
+        changed = pa.array(folded, texts.type)
+        found = raw(pc.replace_with_mask(texts, pa.array(mask), changed))
+    data = found.data
+    return Texts(data + ((data - np.uint8(65) < 26) * np.uint8(32)), found.offsets)
 
 
 def folded_text(text: str) -> str:

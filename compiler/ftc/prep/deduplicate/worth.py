@@ -80,7 +80,7 @@ def _damage(data: Bytes) -> Numbers:
 
 def _placeholders(data: Bytes) -> Numbers:
     """Where an opening bracket stands before two capitals."""
-    opening = ((data | np.uint8(32)) == ord("{")) | (data == ord("<"))  # [ and { differ by 32
+    opening = (data == ord("[")) | (data == ord("<")) | (data == ord("{"))
     places = np.flatnonzero(opening)
     places = places[places + 2 < data.size]
     one, two = data[places + 1] - np.uint8(65), data[places + 2] - np.uint8(65)
