@@ -1,12 +1,15 @@
 """JSON Lines read a column at a time say what the same lines say row by row."""
 
+import gzip
 import json
+import zlib
 from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.made.files import collect, inputs
+from tests.made.words import texts
 
 from ftc.prep.collect import documents, lines, opened, tables
 from ftc.prep.collect.opened import unpacked
@@ -33,11 +36,11 @@ def told(folder, name, **how):
 
 
 def blocks(folder, name, **how):
-    """How many chunks of a file were read a column at a time, and how many row by row."""
+    """How many chunks of a file were read a column at a time."""
     known = inputs(folder, name, documents="text")
     with sizes(**how), unpacked(folder / name, name) as file:
-        found = list(tables.pieces(documents.read(file), known.settings))
-    return sum(isinstance(item, Block) for item in found), sum(len(it) > 3 for it in found)
+        found = tables.pieces(documents.read(file), known.settings)
+        return sum(isinstance(item, Block) for item in found)
 
 
 def chat(*turns, names=("role", "content")):
@@ -216,33 +219,32 @@ def good(kind, seed=0, count=1):
     ]
 
 
-def same(folder, raw, chunk, name="a.jsonl", **how):
+def same(folder, raw, *chunks, name="a.jsonl", held=opened.HELD_BYTES):
     (folder / name).write_bytes(raw)
-    assert told(folder, name, first=1, chunk=chunk, **how) == told(
-        folder, name, first=WHOLE, chunk=WHOLE, **how
-    )
+    expected = told(folder, name, first=WHOLE, chunk=WHOLE, held=held)
+    for chunk in chunks:
+        assert told(folder, name, first=chunk, chunk=chunk, held=held) == expected, raw
+    return expected
 
 
 @pytest.mark.parametrize("kind", GOOD)
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_plain_rows_are_read_a_column_at_a_time(tmp_path, kind, end):
     raw = end.join(good(kind, count=50))
-    same(tmp_path, raw, 1000)
-    assert blocks(tmp_path, "a.jsonl", first=1, chunk=1000)[0] > 2
-    assert blocks(tmp_path, "a.jsonl", first=WHOLE, chunk=WHOLE)[0] == 0
+    same(tmp_path, raw, 1, 1000)
+    assert blocks(tmp_path, "a.jsonl", first=200, chunk=1000) > 2
+    assert blocks(tmp_path, "a.jsonl", first=WHOLE, chunk=WHOLE) == 0
 
 
 @pytest.mark.parametrize("kind", GOOD)
-@pytest.mark.parametrize("number", range(len(ODD)))
-def test_an_odd_line_is_read_as_ever(tmp_path, kind, number):
-    odd = filled(ODD[number], kind)
-    for raw in (
-        b"\n".join([*good(kind, count=3), odd, *good(kind, count=2)]) + b"\n",
-        b"\n".join([*good(kind, count=3), odd]),
-        b"\n".join([*good(kind, count=3), odd, b"GOODGOOD".replace(b"GOOD", good(kind)[0]), b""]),
-    ):
-        same(tmp_path, raw, 40)
-        same(tmp_path, raw, len(b"\n".join(good(kind, count=3))) + 1)
+def test_an_odd_line_is_read_as_ever(tmp_path, kind):
+    start = good(kind, count=3)
+    short, long = len(b"\n".join(start[:2])), len(b"\n".join(start)) + 1
+    for line in ODD:
+        odd = filled(line, kind)
+        same(tmp_path, b"\n".join([*start, odd, *start, b""]), short, long)
+        same(tmp_path, b"\n".join([*start, odd]), long)
+        same(tmp_path, b"\n".join([*start, odd, start[0] + start[1], b""]), long)
 
 
 @given(
@@ -257,8 +259,29 @@ def test_any_lines_in_any_chunks_are_read_as_ever(
     tmp_path_factory, kind, found, chunk, end, last, held
 ):
     rows = [
-        filled(ODD[i], kind) if i is not None else good(kind, seed)[0]
-        for seed, i in enumerate(found)
+        good(kind, seed)[0] if number is None else filled(ODD[number], kind)
+        for seed, number in enumerate(found)
     ]
     raw = end.join([*good(kind, count=2), *rows]) + (end if last else b"")
     same(tmp_path_factory.mktemp("any"), raw, chunk, held=held)
+
+
+def test_of_a_gz_that_breaks_off_every_line_before_is_read(tmp_path):
+    raw = b"\n".join(good("text", count=2000))
+    noise = [json.dumps({"text": text}).encode() for text in texts(300, seed=1)]
+    packed = gzip.compress(b"\n".join([raw, *noise]))
+    for cut in range(100, len(packed), 5000):
+        there = zlib.decompressobj(31).decompress(packed[:cut]).count(b"\n")
+        rows, ledger, _ = same(tmp_path, packed[:cut], 3000, 2**20, name="a.jsonl.gz")
+        assert len(rows) == there
+        assert len(ledger) == 1
+
+
+def test_more_rows_than_pyarrow_reads_at_once(tmp_path):
+    count = 130_000
+    (tmp_path / "a.jsonl").write_bytes(b'{"text":"a"}\n' * count)
+    found = blocks(tmp_path, "a.jsonl", first=2**16, chunk=2**21)
+    assert found > 2
+    seen = collect(tmp_path, "a.jsonl", documents="text")
+    assert [seen.rows[0].place, seen.rows[-1].place] == ["line 1", f"line {count}"]
+    assert len(seen.rows) == count

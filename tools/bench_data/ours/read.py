@@ -1,4 +1,7 @@
-"""Our collect step over JSON lines, to finished rows in Arrow; the answer is how many."""
+"""Our collect step over JSON lines, to finished rows in Arrow; the answer is how many.
+
+Batches go as they come, as a run writes each and lets it go.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from ftc.prep.step import Inputs
 def _collect(path: Path, folder: Path) -> int:
     asked = prepare(sources=[path.name])
     inputs = Inputs(folder, asked, asked.collect, SEED)
-    outcomes = [
+    outcomes = (
         outcome for found in collect.found(inputs) for outcome in collect.read(found, inputs)
-    ]
+    )
     return sum(outcome.rows.num_rows for outcome in outcomes)
 
 

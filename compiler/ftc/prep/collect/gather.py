@@ -25,6 +25,7 @@ _ENCODE = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
 ).encode
 _EMPTY = "{}"
+_NOTHING = Ledger().table()
 
 
 def outcomes(found: Iterable[Found], name: str) -> Iterator[Outcome]:
@@ -116,7 +117,7 @@ def _block(block: Block, figures: dict[str, float], name: str, seen: Seen) -> It
     rows = _table(columns, name)
     for start in range(0, count, ROWS):
         part = rows.slice(start, ROWS)
-        yield Outcome(part, Ledger().table(), {**figures, "collect.rows": part.num_rows})
+        yield Outcome(part, _NOTHING, {**figures, "collect.rows": part.num_rows})
         figures = {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 
@@ -41,26 +43,28 @@ class Seen:
 def ids(turns: pa.ListArray, name: str, seen: Seen) -> pa.Array:
     """16 hex digits for each row of the file of this name; its turns are no slice of others."""
     keys = _keys(turns, name)
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
+    ordered = np.sort(keys)
     numbers = seen.before(ordered)
     seen.add(ordered)
     again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
-    if again.size:
+    if again.size or numbers.any():
         first = np.arange(len(keys))
         first[again] = 0
         numbers += np.arange(len(keys)) - np.maximum.accumulate(first)
-    if numbers.any():
-        keys[order] = np.where(
-            numbers > 0, mixed(ordered + numbers.astype(np.uint64) * _FACTOR), ordered
-        )
+        numbered = mixed(ordered + numbers.astype(np.uint64) * _FACTOR)
+        keys[np.argsort(keys, kind="stable")] = np.where(numbers > 0, numbered, ordered)
     return digits(keys)
 
 
 def _keys(turns: pa.ListArray, name: str) -> Hashes:
     """The same for rows of the same turns, and for no others but once in 2^64 pairs."""
     roles = turns.values.field(0).dictionary_encode()
-    kinds = mixed(texts(roles.dictionary) + _FACTOR)
-    contents = texts(turns.values.field(1)) ^ kinds[roles.indices.to_numpy()]
-    file = texts(pa.array([name]))
-    return mixed(lists(contents, np.diff(turns.offsets.to_numpy()).astype(np.int64)) ^ file)
+    kinds = np.array([_hash(role) for role in roles.dictionary.to_pylist()], np.uint64)
+    contents = texts(turns.values.field(1)) ^ mixed(kinds + _FACTOR)[roles.indices.to_numpy()]
+    counts = np.diff(turns.offsets.to_numpy()).astype(np.int64)
+    return mixed(lists(contents, counts) ^ np.uint64(_hash(name)))
+
+
+@cache
+def _hash(name: str) -> int:
+    return int(texts(pa.array([name], pa.string()))[0])
