@@ -48,8 +48,12 @@ def run(
 
 
 def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> Iterator[str]:
+    with _interrupts(raised=False) as pressed:
+        load(engine)
+    if pressed:
+        raise KeyboardInterrupt
     with _interrupts() as pressed:
-        for done in _query(tasks, work, engine, processes):
+        for done in _query(tasks, work, engine, processes, pressed):
             if pressed:
                 raise KeyboardInterrupt
             yield done
@@ -57,7 +61,9 @@ def _daft(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> I
             raise KeyboardInterrupt
 
 
-def _query(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> Iterator[str]:
+def _query(
+    tasks: Sequence[str], work: Work, engine: Engine, processes: int, pressed: list[int]
+) -> Iterator[str]:
     daft = load(engine)
     if engine == "ray":
         import ray  # noqa: PLC0415 - an extra, loaded above
@@ -76,14 +82,17 @@ def _query(tasks: Sequence[str], work: Work, engine: Engine, processes: int) -> 
     frame = daft.from_pydict({"task": list(tasks)})
     if engine == "ray":
         frame = frame.into_partitions(len(tasks))
-    worker = Worker()
-    for row in frame.select(worker.go(frame["task"]).alias("done")).iter_rows():
+    query = frame.select(Worker().go(frame["task"]).alias("done"))
+    if pressed:
+        raise KeyboardInterrupt
+    for row in query.iter_rows():
         yield row["done"]
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Notes Ctrl-C: Daft swallows the exception where it calls Python, and while it is imported."""
+def _interrupts(*, raised: bool = True) -> Iterator[list[int]]:
+    """Notes Ctrl-C: Daft swallows the exception where it calls Python, imports in the callbacks of
+    their locks. Where it is not `raised` at once, a second one is."""
     pressed: list[int] = []
     before = signal.getsignal(signal.SIGINT)
     if not callable(before) or threading.current_thread() is not threading.main_thread():
@@ -92,7 +101,8 @@ def _interrupts() -> Iterator[list[int]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         pressed.append(number)
-        before(number, frame)
+        if raised or len(pressed) > 1:
+            before(number, frame)
 
     signal.signal(signal.SIGINT, note)
     try:
