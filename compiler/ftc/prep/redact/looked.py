@@ -6,8 +6,8 @@ import re
 
 from ftc.prep.redact.span import Span
 
-# Where a number of seven digits or more may begin, whatever stands between them: one look at the
-# text for all kinds of numbers.
+# Where a number of seven digits or more may begin, with any mark of phones, cards or national
+# numbers between them: one look at the text for all three.
 _NUMBER = re.compile(r"\d(?<!\w.)(?=(?:[ ().+\-/\u00a0\u2011A-Z]*\d){6})")
 
 

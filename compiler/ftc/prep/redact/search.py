@@ -67,7 +67,8 @@ def find_all(
         for finder in FINDERS
         if finder.kinds & wanted and finder.language in ("", *places.languages)
     ]
-    passed = _passed(texts, "|".join([_DIGIT, *(it.gate for it in finders if not it.first)]))
+    gates = dict.fromkeys(_DIGIT if finder.first else finder.gate for finder in finders)
+    passed = _passed(texts, "|".join(gates))
     some = texts.take(pa.array(passed))
     looked = [Looked(text) for text in some.to_pylist()]
     fewer = {"": (np.arange(len(some)), some)}
