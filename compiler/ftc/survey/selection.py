@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from ftc.errors import FtcError
-from ftc.prep import result, runner
+from ftc.prep import finished
 from ftc.prep.annotate import argilla
 from ftc.prep.annotate import sheet as sheets
 from ftc.prep.deduplicate import clusters as read_clusters
 from ftc.prep.review import queue as write_queue
-from ftc.prep.store import Folder, read_table
 from ftc.recipe import Recipe
-from ftc.survey.story import folders
 
 MEMBERS = 10  # of a group that are listed
 
 
 def clusters(recipe: Recipe, folder: Path, limit: int) -> list[dict[str, Any]]:
     """The largest groups of duplicates: `kept` and `rows`, and some of the `members` that went."""
-    found = read_clusters(_finished(recipe, folder, "deduplicate").decision)
+    found = read_clusters(finished.step(recipe, folder, "deduplicate").decision)
     groups = []
     for _, lines in groupby(found.to_pylist(), key=lambda line: line["cluster"]):
         members = list(lines)
@@ -46,10 +40,7 @@ def clusters(recipe: Recipe, folder: Path, limit: int) -> list[dict[str, Any]]:
 
 def sheet(recipe: Recipe, folder: Path, out: Path) -> int:
     """Write the chunks that come to the step `annotate`, without a suffix for Argilla; how many."""
-    prepare = recipe.preparation
-    names = runner.names(prepare) if prepare else []
-    before = names[: names.index("annotate")] if "annotate" in names else names
-    tables = _tables(_finished(recipe, folder, before[-1]))
+    tables = finished.to_annotate(recipe, folder)
     if out.suffix:
         return sheets.sheet(tables, out)
     return argilla.export(tables, out, recipe.name)
@@ -59,20 +50,4 @@ def queue(recipe: Recipe, folder: Path, out: Path, rows: int | None) -> int:
     """Write the most doubtful rows that the step `quality` let through; how many."""
     prepare = recipe.preparation
     wanted = rows or (prepare.quality.review_rows if prepare else 0)
-    return write_queue(_tables(_finished(recipe, folder, "quality")), out, wanted)
-
-
-def _finished(recipe: Recipe, folder: Path, step: str) -> Folder:
-    root = result.root(recipe, folder)
-    found = next((it for it in folders(root) if it.step == step), None)
-    if found is None:
-        raise FtcError(
-            f"{root}: step {step} has not run", hint=f"ftc prepare RECIPE --only {step} runs it"
-        )
-    return found
-
-
-def _tables(folder: Folder) -> Iterator[pa.Table]:
-    done = folder.done()
-    for batch in done.batches if done else ():
-        yield read_table(folder.rows(batch.name))
+    return write_queue(finished.tables(finished.step(recipe, folder, "quality")), out, wanted)
