@@ -37,7 +37,7 @@ def start(settings: dict[str, Any]) -> Any:
 
     xllamacpp keeps the interpreter's lock until the model is loaded.
     """
-    import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415 - loads llama.cpp; no stubs
+    import xllamacpp  # noqa: PLC0415 - loads llama.cpp
 
     params = xllamacpp.CommonParams()
     params.model.path = settings["path"]
