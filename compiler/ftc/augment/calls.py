@@ -1,0 +1,202 @@
+"""The ledger of calls: what models were asked and said, so that nothing is asked or paid twice.
+
+One SQLite file. An answer is committed before anybody sees it, and a run that is killed at any
+moment goes on from there. A power cut may take the last answers with it, and no more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ftc.errors import FtcError
+
+NAME = "calls.sqlite"
+VERSION = 1  # of the table; a file of another one is not read
+AT_ONCE = 500  # keys in one look-up; SQLite takes 999 variables at least
+
+State = Literal["open", "answered", "failed"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A question by its key, and what became of it.
+
+    `open`: asked, but what came could not be used, and it was not asked to the end. Tokens, cost
+    and seconds are those of all attempts, of answers that could not be used too. `spoiled` counts
+    such answers. `faults` counts everything that went wrong, by reason.
+    """
+
+    key: str
+    endpoint: str
+    model: str
+    prompt: str = ""
+    state: State = "open"
+    text: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    estimated: bool = False  # some tokens were counted by ftc, as the server had not said
+    cost: float = 0.0
+    seconds: float = 0.0
+    attempts: int = 0
+    spoiled: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""  # of the failure
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What one endpoint was asked in all runs."""
+
+    endpoint: str
+    model: str
+    answered: int = 0
+    failed: int = 0
+    attempts: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    estimated: bool = False
+
+
+COLUMNS = tuple(it.name for it in fields(Call))
+_CREATE = f"""
+create table if not exists calls (
+    key text primary key, endpoint text not null, model text not null, prompt text not null,
+    state text not null, text text not null, tokens_in integer not null,
+    tokens_out integer not null, estimated integer not null, cost real not null,
+    seconds real not null, attempts integer not null, spoiled integer not null,
+    faults text not null, reason text not null, detail text not null
+) without rowid;
+create index if not exists totals on calls (endpoint, model);
+pragma user_version = {VERSION};
+"""
+_WRITE = f"insert or replace into calls ({', '.join(COLUMNS)}) values ({', '.join('?' * 16)})"
+_READ = f"select {', '.join(COLUMNS)} from calls"
+_TOTALS = """
+select endpoint, model, sum(state = 'answered'), sum(state = 'failed'), sum(attempts),
+    sum(tokens_in), sum(tokens_out), sum(cost), sum(seconds), max(estimated)
+from calls group by endpoint, model order by endpoint, model
+"""
+
+
+class Calls:
+    """The open ledger; several threads may use it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def known(self, keys: Sequence[str]) -> dict[str, Call]:
+        """Those of the keys that were asked before, whatever became of them."""
+        found: dict[str, Call] = {}
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            where = f"where key in ({', '.join('?' * len(some))})"
+            found |= {row[0]: _call(row) for row in self._rows(f"{_READ} {where}", some)}
+        return found
+
+    def write(self, call: Call) -> None:
+        """Put a call in the place of what was known of its key; it is kept when this returns."""
+        values = asdict(call) | {"faults": json.dumps(call.faults, sort_keys=True)}
+        self._rows(_WRITE, [values[name] for name in COLUMNS])
+
+    def totals(self) -> list[Totals]:
+        """Sums by endpoint and model, in the order of their names."""
+        return [Totals(*row, bool(estimated)) for *row, estimated in self._rows(_TOTALS, [])]
+
+    def faults(self) -> dict[str, int]:
+        """Everything that went wrong in all runs, by reason; most first."""
+        counts: dict[str, int] = {}
+        for (found,) in self._rows("select faults from calls where faults != '{}'", []):
+            for reason, count in json.loads(found).items():
+                counts[reason] = counts.get(reason, 0) + count
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def _rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        try:
+            with self._lock:
+                return self._connection.execute(statement, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise _unusable(self.path, error) from error
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Calls]:
+    """The ledger in a folder, for one ftc at a time.
+
+    FtcError when another one is at work there, or when the file is none of ftc's.
+    """
+    with _alone(folder):
+        connection = _connected(folder / NAME)
+        try:
+            yield Calls(folder / NAME, connection)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The lock goes with the process that holds it, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".calls.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise FtcError(
+            f"{folder}: cannot be written: {error.strerror}",
+            hint="out = ... below [augment] names another folder",
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise FtcError(
+            f"{folder}: another ftc augment is at work here", hint="wait for it to end, or stop it"
+        ) from error
+    finally:
+        os.close(handle)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        version = connection.execute("pragma user_version").fetchone()[0]
+        tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+        if version != VERSION and (version or tables):
+            raise sqlite3.DatabaseError("it is no ledger of this version of ftc")
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        connection.executescript(_CREATE)
+        if (found := connection.execute("pragma quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(found)
+    except sqlite3.DatabaseError as error:
+        if connection is not None:
+            connection.close()
+        raise _unusable(path, error) from error
+    return connection
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> FtcError:
+    hint = "move it away and run again; what was answered in it would then be asked again"
+    if isinstance(error, sqlite3.OperationalError):  # disk full, no right to write, I/O
+        hint = "answers that were kept stay; make room or the folder writable, and run again"
+    return FtcError(f"{path}: the ledger of calls cannot be used: {error}", hint=hint)
+
+
+def _call(row: Sequence[Any]) -> Call:
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["faults"] = json.loads(values["faults"])
+    values["estimated"] = bool(values["estimated"])
+    return Call(**values)

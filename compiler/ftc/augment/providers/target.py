@@ -1,0 +1,86 @@
+"""An endpoint of the recipe made ready to be asked: where it is, by which name and with which key.
+
+A key comes out of the environment or from ftc's own server, and goes nowhere but to that server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from ftc.augmentation import Endpoint
+from ftc.errors import FtcError
+
+HOSTED = {
+    "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
+    "anthropic": ("https://api.anthropic.com", "ANTHROPIC_API_KEY"),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model to ask. `content` is a hash of the model's own file where ftc serves one."""
+
+    name: str  # in `augment.models`
+    endpoint: Endpoint
+    model: str
+    url: str = ""
+    key: str = field(default="", repr=False)
+    content: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Everything of the model that decides about answers, as one line of text."""
+        it = self.endpoint
+        url = "" if it.provider == "embedded" else self.place
+        parts = [it.provider, self.model, url, self.content]
+        return json.dumps([*parts, it.temperature, it.top_p, it.max_tokens, it.structured])
+
+    @property
+    def place(self) -> str:
+        """The URL without a user, a password and a query."""
+        parts = urlsplit(self.url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+    @property
+    def what(self) -> str:
+        """How messages name it."""
+        return f"augment.models.{self.name}" + (f" ({self.place})" if self.url else "")
+
+    def scrubbed(self, text: str) -> str:
+        """A text of the server without the key, cut to what a message can hold."""
+        return (text.replace(self.key, "***") if self.key else text)[:500]
+
+
+def targets(
+    models: Mapping[str, Endpoint], served: Mapping[str, Target] | None = None
+) -> dict[str, Target]:
+    """The models of a recipe, ready to be asked; `served` are those that ftc itself serves.
+
+    FtcError when a key is not in the environment.
+    """
+    served = served or {}
+    return {name: served.get(name) or _target(name, it) for name, it in models.items()}
+
+
+def _target(name: str, endpoint: Endpoint) -> Target:
+    url, key_env = HOSTED.get(endpoint.provider, ("", ""))
+    if endpoint.url is not None:
+        url, key_env = endpoint.url, ""
+    key_env = endpoint.key_env or key_env
+    if url and urlsplit(url).scheme not in ("http", "https"):
+        raise FtcError(
+            f"augment.models.{name}: {url!r} is no address of a server",
+            hint='give the base URL with its scheme, such as "http://host:8000/v1"',
+        )
+    key = os.environ.get(key_env, "").strip() if key_env else ""
+    if key_env and not key:
+        raise FtcError(
+            f"augment.models.{name}: the environment variable {key_env} is not set",
+            hint=f"put the key of the API there: export {key_env}=...",
+        )
+    return Target(name, endpoint, endpoint.model or "", url, key)
