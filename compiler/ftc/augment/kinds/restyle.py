@@ -1,0 +1,53 @@
+"""Kind "restyle": the answer in another tone or length, and the question made to fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ftc.augment.kind import Kind, Made, Refused, Seed
+from ftc.augment.kinds import aim, fixed, fresh, talk
+from ftc.augment.kinds.course import Answer, Work, asked, ended, started
+from ftc.augment.question import Ask
+from ftc.augmentation import Make
+from ftc.prep.rows import Row
+
+NAME = "restyle"
+
+
+def takes(row: Row, make: Make) -> str:
+    """Chats of one question and one answer in words."""
+    return talk.plain(row, "chat") or talk.single(row)
+
+
+def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refused]]:
+    """Both texts anew in one answer of the model; the question may come back as it was."""
+
+    def values(work: Work) -> dict[str, Any]:
+        row = work.seed.row
+        told = {"instruction": talk.question(row), "response": talk.answer(row)}
+        return aim.values(make) | told
+
+    def take(work: Work, answer: Answer) -> Work | Refused:
+        row = work.seed.row
+        old = {"instruction": talk.question(row), "response": talk.answer(row)}
+        for name, source in old.items():
+            if bad := fixed.fault(work, answer[name], source):
+                return bad
+            if gone := fixed.lost(fixed.fixed(source), answer[name]):
+                return work.refused(fixed.LOST, gone[:200])
+        if fixed.same(answer["response"], old["response"]):
+            return work.refused(fixed.ECHO, answer["response"][:200])
+        return work.knows(**answer)
+
+    def born(work: Work) -> Row:
+        said = work.said
+        both = (("user", said["instruction"]), ("assistant", said["response"]))
+        turns = talk.headed(work.seed.row, *both)
+        style = {axis: getattr(make, axis) for axis in aim.AIMS[NAME] if getattr(make, axis)}
+        return fresh.row(work, NAME, turns, extra=talk.own(work.seed.row), how=style)
+
+    return aim.noted(ended(asked(ask, NAME, started(seeds), values, take), born), make)
+
+
+KIND = Kind(NAME, (NAME,), takes, make)
