@@ -1,0 +1,386 @@
+"""What a run of `ftc augment` will ask, rehearsed with the real kinds and their real templates."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jinja2
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftc import resources
+from ftc.augment.calls import Totals
+from ftc.augment.estimate import Estimate, Figures, Line, Part
+from ftc.augment.filler import MOODS, Filler, strings
+from ftc.augment.kind import Kind, Made, Refused, Seed
+from ftc.augment.kinds import KINDS
+from ftc.augment.question import Ask, Fault, Question
+from ftc.augment.rehearsal import Rehearsal, part, rehearse
+from ftc.augmentation import Augment, Endpoint, Limits, Make
+from ftc.prep.rows import Row
+
+TEMPLATES = resources.folder("templates") / "augment"
+
+
+class Template(NamedTuple):
+    text: str
+    schema: str
+
+    def render(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        loaded = jinja2.Environment(undefined=jinja2.StrictUndefined)
+        loaded.filters["data"] = lambda text, tag: f"<{tag}>\n{text}\n</{tag}>"
+        template = loaded.from_string(self.text)
+        context = template.new_context(dict(values))
+        said = {role: "".join(it(context)).strip() for role, it in template.blocks.items()}
+        return tuple((role, said[role]) for role in ("system", "user") if said.get(role))
+
+
+class Shipped:
+    """The templates of ftc; `told` has further ones by name."""
+
+    def __init__(self, told: Mapping[str, Template] | None = None) -> None:
+        self.told = dict(told or {})
+        self.files: list[tuple[str, str | None]] = []
+
+    def load(self, name: str, file: str | None = None) -> Template:
+        self.files.append((name, file))
+        if name in self.told:
+            return self.told[name]
+        schema = (TEMPLATES / f"{name}.schema.json").read_text("utf-8")
+        return Template((TEMPLATES / f"{name}.jinja").read_text("utf-8"), schema)
+
+
+def template(*names: str, schema: Mapping[str, Any] | None = None) -> Template:
+    shown = "{% block user %}" + " ".join(f"{{{{ {name} }}}}" for name in names) + "{% endblock %}"
+    return Template(shown, json.dumps(schema or {"type": "object", "properties": {}}))
+
+
+def seeds(count: int, said: str = "What is the fee of account {}? See [EMAIL_1].") -> list[Seed]:
+    return [
+        Seed(
+            Row(
+                id=f"{number:016x}",
+                file="a.jsonl",
+                place=f"line {number}",
+                form="chat",
+                turns=(
+                    ("user", said.format(number)),
+                    ("assistant", "Accounts have a fee of 3 euros a month. " * (1 + number % 4)),
+                ),
+            )
+        )
+        for number in range(count)
+    ]
+
+
+def augment(**models: dict[str, Any]) -> Augment:
+    return Augment.model_validate(
+        {"make": [{"kind": "answer"}], "models": models or {"default": {}}}
+    )
+
+
+DEAR = {"max_tokens": 100, "attempts": 3, "price_in": 2.0, "price_out": 10.0}
+
+
+def test_a_kind_of_two_stages_reaches_both_and_is_scaled_to_all_seeds() -> None:
+    settings = augment(default=DEAR)
+    found = rehearse(Make(kind="evolve"), KINDS["evolve"], seeds(20), 1000, Shipped(), settings)
+    assert [(line.prompt, line.endpoint) for line in found.lines] == [
+        ("evolve", "default"),
+        ("answer", "default"),
+    ]
+    assert (found.rows, found.rows_most) == (1000, 1000)
+    for line in found.lines:
+        assert line.reached and not line.counted
+        assert (line.likely.questions, line.most.questions) == (1000, 3000)
+        assert line.most.tokens_out == 3000 * 100
+        assert 1000 * 30 < line.likely.tokens_in < 1000 * 400
+        assert 1000 * 10 < line.likely.tokens_out <= 1000 * 100
+        assert line.most.tokens_in >= 3 * line.likely.tokens_in
+        cost = (2 * line.likely.tokens_in + 10 * line.likely.tokens_out) / 1e6
+        assert line.likely.cost == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_every_kind_comes_to_its_end_in_a_rehearsal(name: str) -> None:
+    asked = MAKES.get(name, {})
+    sample = [seed for seed in ROWS if not KINDS[name].takes(seed.row, Make(kind=name, **asked))]
+    assert sample, "no row of the test is a seed of this kind"
+    sample = [seed._replace(others=tuple(it.row for it in sample if it != seed)) for seed in sample]
+    found = rehearse(Make(kind=name, **asked), KINDS[name], sample, 500, Shipped(), augment())
+    assert all(line.reached for line in found.lines)
+    assert found.rows >= 500
+    assert {line.prompt for line in found.lines} <= set(KINDS[name].prompts)
+    again = rehearse(Make(kind=name, **asked), KINDS[name], sample, 500, Shipped(), augment())
+    assert again == found
+
+
+CHUNK = Row(
+    id="c" * 16,
+    file="manual.md",
+    place="page 1",
+    form="chunk",
+    turns=(("chunk", "The pump has a filter of steel. It is cleaned with water every week. " * 6),),
+)
+ROWS = [*seeds(6, "Why does a cat purr when it sits on a warm stove in winter?"), Seed(CHUNK)]
+MAKES: dict[str, dict[str, Any]] = {
+    "restyle": {"tone": "formal"},
+    "translate": {"language": "French"},
+}
+
+
+def test_the_long_run_of_one_seed_bounds_all_seeds() -> None:
+    """A kind that asks each seed as often as it has words."""
+
+    def make(some: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refused]]:
+        done: list[list[Made | Refused]] = []
+        for seed in some:
+            for word in seed.row.turns[0][1].split():
+                ask("word", [{"word": word}])
+            done.append([Made(seed.row, ())])
+        return done
+
+    kind = Kind("answer", ("word",), lambda row, make: "", make)
+    sample = [*seeds(3, "one two"), *seeds(1, "one two three four five six")]
+    prompts = Shipped({"word": template("word")})
+    found = rehearse(Make(kind="answer"), kind, sample, 100, prompts, augment(default=DEAR))
+    (line,) = found.lines
+    assert line.likely.questions == 100 * 3  # the mean of 2, 2, 2 and 6
+    assert line.most.questions == 100 * 6 * 3
+
+
+def test_stages_after_a_refusal_are_counted_as_by_those_that_came_through() -> None:
+    def make(some: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refused]]:
+        done: list[list[Made | Refused]] = []
+        for seed in some:
+            ask("first", [{"text": "a"}])
+            if seed.row.id.endswith("0"):
+                done.append([Refused(seed.row.id, False, "no")])
+                continue
+            ask("second", [{"text": "b"}, {"text": "c"}])
+            done.append([Made(seed.row, ()), Made(seed.row, ())])
+        return done
+
+    kind = Kind("answer", ("first", "second"), lambda row, make: "", make)
+    prompts = Shipped({"first": template("text"), "second": template("text")})
+    made = Make(kind="answer")
+    found = rehearse(made, kind, seeds(4), 100, prompts, augment())
+    assert [line.likely.questions for line in found.lines] == [100, 200]
+    assert (found.rows, found.rows_most) == (200, 200)
+    lost = rehearse(made, kind, seeds(1), 100, prompts, augment())
+    assert [line.likely.questions for line in lost.lines] == [100, 100]
+    assert [line.reached for line in lost.lines] == [True, False]
+    assert lost.rows == 100
+
+
+def test_checks_that_may_fail_bring_their_repair_into_the_upper_bound() -> None:
+    verdict = {
+        "type": "object",
+        "properties": {"good": {"type": "boolean"}},
+        "required": ["good"],
+    }
+
+    def make(some: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refused]]:
+        done: list[list[Made | Refused]] = []
+        for seed in some:
+            for _ in range(2):
+                (reply,) = ask("check", [{"text": "a"}], model="judge")
+                assert not isinstance(reply, Fault)
+                if good := reply.value["good"]:
+                    break
+                ask("repair", [{"text": "b"}])
+            done.append([Made(seed.row, ()) if good else Refused(seed.row.id, False, "bad")])
+        return done
+
+    kind = Kind("answer", ("check", "repair"), lambda row, make: "", make)
+    told = {"check": template("text", schema=verdict), "repair": template("text")}
+    settings = augment(default={"attempts": 1}, judge={"attempts": 2})
+    found = rehearse(Make(kind="answer"), kind, seeds(5), 10, Shipped(told), settings)
+    check, repair = found.lines
+    assert (check.endpoint, repair.endpoint) == ("judge", "default")
+    assert (check.most.questions, repair.most.questions) == (40, 20)
+    assert 10 <= check.likely.questions < 20
+
+
+def test_answers_of_earlier_runs_cost_nothing_and_lead_on() -> None:
+    seen: list[str] = []
+
+    def known(question: Question) -> str | None:
+        seen.append(question.prompt)
+        if question.prompt == "evolve":
+            return json.dumps({"instruction": "Why do cats purr, and since when do they?"})
+        return None
+
+    made = Make(kind="evolve")
+    found = rehearse(made, KINDS["evolve"], seeds(5), 100, Shipped(), augment(), known=known)
+    assert [(line.prompt, line.likely.questions) for line in found.lines] == [("answer", 100)]
+    assert {"evolve", "answer"} == set(seen)
+    nothing = rehearse(
+        made,
+        KINDS["evolve"],
+        seeds(5),
+        100,
+        Shipped(),
+        augment(),
+        known=lambda it: json.dumps({it.prompt.replace("evolve", "instruction"): "It is new."}),
+    )
+    assert nothing.lines == ()
+    assert Estimate((nothing,)).likely == Figures()
+    assert nothing.rows == 100
+
+
+def test_a_tokenizer_counts_where_there_is_one_and_a_template_of_the_user_is_used() -> None:
+    prompts = Shipped()
+    make = Make(kind="answer", prompt="mine.jinja")
+    found = rehearse(
+        make,
+        KINDS["answer"],
+        seeds(3),
+        10,
+        prompts,
+        augment(),
+        counted={"default": lambda text: 1000},
+    )
+    (line,) = found.lines
+    assert line.counted
+    assert line.likely.tokens_in == 10 * 2010  # two messages with 5 tokens around each
+    assert set(prompts.files) == {("answer", "mine.jinja")}
+
+
+def test_nothing_to_do_is_nothing_to_pay() -> None:
+    found = rehearse(Make(kind="answer"), KINDS["answer"], [], 0, Shipped(), augment())
+    assert Estimate((found,)).most == Figures()
+    assert found.rows == 0
+
+
+def test_the_judge_is_rehearsed_in_the_same_way() -> None:
+    ask = Rehearsal(Shipped({"rubric": template("row")}), augment(), "default")
+
+    def run(row: Row, ask: Ask) -> int:
+        ask("rubric", [{"row": row.turns[0][1]}] * 2, samples=[0, 1])
+        return 1
+
+    found = part("judge", run, [seed.row for seed in seeds(4)], 50, ask)
+    (line,) = found.lines
+    assert (line.what, line.likely.questions) == ("judge", 100)
+
+
+def figures(tokens: int, cost: float) -> Figures:
+    return Figures(tokens // 100, tokens // 2, tokens - tokens // 2, cost)
+
+
+def estimate(*each: tuple[int, float], rows: int = 10) -> Estimate:
+    lines = [
+        Line("answer", "answer", f"m{number}", figures(*it), figures(it[0] * 4, it[1] * 4))
+        for number, it in enumerate(each)
+    ]
+    return Estimate((Part("answer", rows, rows, rows, tuple(lines)),))
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "rows", "expected"),
+    [
+        ({}, (0, 0.0), 0, None),
+        ({"rows": 10, "tokens": 3000, "cost": 6.0}, (0, 0.0), 0, None),
+        ({"tokens": 1500}, (0, 0.0), 0, ("tokens", 0.5)),
+        ({"tokens": 1500, "cost": 1.5}, (0, 0.0), 0, ("cost", 0.25)),
+        ({"tokens": 3000}, (1500, 0.0), 0, ("tokens", 0.5)),
+        ({"cost": 2.0}, (0, 5.0), 0, ("cost", 0.0)),
+        ({"rows": 10}, (0, 0.0), 4, ("rows", 0.6)),
+        ({"cost": 0}, (0, 0.0), 0, ("cost", 0.0)),
+    ],
+)
+def test_the_first_limit_is_named_with_the_share_that_is_done_by_then(
+    limits: dict[str, Any],
+    spent: tuple[int, float],
+    rows: int,
+    expected: tuple[str, float] | None,
+) -> None:
+    found = estimate((1000, 2.0), (2000, 4.0)).limit(
+        Limits.model_validate(limits), figures(*spent), rows
+    )
+    if expected is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found.limit == expected[0]
+    assert found.share == pytest.approx(expected[1])
+
+
+def test_models_without_a_price_meet_no_cost_limit() -> None:
+    assert estimate((1000, 0.0)).limit(Limits(cost=0)) is None
+
+
+def test_time_comes_from_earlier_calls_and_from_questions_a_minute() -> None:
+    found = estimate((1000, 0.0), (2000, 0.0))
+    models = {"m0": Endpoint(in_flight=2), "m1": Endpoint()}
+    earlier = [Totals("m0", "model", answered=3, tokens_out=100, seconds=10.0)]
+    assert found.seconds(models, earlier) == {"m0": pytest.approx(25.0), "m1": None}
+    slow = {"m0": Endpoint(in_flight=2, per_minute=1), "m1": Endpoint(per_minute=4)}
+    assert found.seconds(slow, earlier) == {"m0": 600.0, "m1": 300.0}
+
+
+def test_all_of_it_goes_into_json() -> None:
+    found = estimate((1000, 2.0), (2000, 4.0))
+    told = json.loads(json.dumps(found.as_dict()))
+    assert told["likely"] == {"questions": 30, "tokens_in": 1500, "tokens_out": 1500, "cost": 6.0}
+    assert told["parts"][0]["lines"][1]["endpoint"] == "m1"
+    assert found.likely.tokens == 3000
+    assert replace(found, parts=()).likely == Figures()
+
+
+TEXT = st.builds(
+    lambda low, more, ends: (
+        {"type": "string", "minLength": low} | ({"maxLength": low + more} if ends else {})
+    ),
+    st.integers(0, 200),
+    st.integers(0, 300),
+    st.booleans(),
+)
+NUMBER = st.builds(
+    lambda kind, low, more: {"type": kind, "minimum": low, "maximum": low + more},
+    st.sampled_from(["integer", "number"]),
+    st.integers(-5, 5),
+    st.integers(0, 9),
+)
+CHOICE = st.sampled_from(
+    [{"type": "boolean"}, {"enum": ["a", 2, None]}, {"const": "x"}, {"type": ["null", "string"]}]
+)
+SCHEMA = st.recursive(
+    TEXT | NUMBER | CHOICE,
+    lambda inner: (
+        st.dictionaries(st.sampled_from("abc"), inner).map(
+            lambda it: {
+                "type": "object",
+                "properties": it,
+                "required": sorted(it),
+                "additionalProperties": False,
+            }
+        )
+        | st.builds(
+            lambda it, low, more: {
+                "type": "array",
+                "items": it,
+                "minItems": low,
+                "maxItems": low + more,
+            },
+            inner,
+            st.integers(0, 3),
+            st.integers(0, 2),
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(SCHEMA, st.dictionaries(st.sampled_from("abcd"), st.text(max_size=400)), st.integers(0, 9))
+def test_what_is_made_up_fits_its_schema(
+    schema: dict[str, Any], values: dict[str, str], number: int
+) -> None:
+    for mood in MOODS:
+        made = Filler(values, mood, number, 2048, strings(schema)).value(schema)
+        jsonschema.validate(made, schema)
+        assert Filler(values, mood, number, 2048, strings(schema)).value(schema) == made
