@@ -41,7 +41,8 @@ class OpenAI:
         local = urlsplit(target.url).hostname in ("127.0.0.1", "::1", "localhost")
         self._url = target.url.rstrip("/") + "/chat/completions"
         self._client = httpx2.AsyncClient(
-            headers={"Authorization": f"Bearer {target.key}"} if target.key else {},
+            headers={"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {target.key}"} if target.key else {}),
             timeout=endpoint.timeout,
             limits=httpx2.Limits(
                 max_connections=endpoint.in_flight, max_keepalive_connections=endpoint.in_flight
@@ -89,8 +90,9 @@ class OpenAI:
 
     async def _sent(self, body: dict[str, Any]) -> bytes:
         """The bytes of a response with status 200."""
+        content = json.dumps(body)  # ASCII: half a surrogate pair is the server's to refuse
         try:
-            async with self._client.stream("POST", self._url, json=body) as response:
+            async with self._client.stream("POST", self._url, content=content) as response:
                 data = bytearray()
                 async for chunk in response.aiter_bytes():
                     data += chunk

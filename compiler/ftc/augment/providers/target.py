@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,7 +22,8 @@ HOSTED = {
 
 @dataclass(frozen=True)
 class Target:
-    """A model to ask. `content` is a hash of the model's own file where ftc serves one."""
+    """A model to ask. Where ftc serves it, `content` is a hash of the model's own file, and `ended`
+    says how its server ended, "" while it runs."""
 
     name: str  # in `augment.models`
     endpoint: Endpoint
@@ -30,6 +31,7 @@ class Target:
     url: str = ""
     key: str = field(default="", repr=False)
     content: str = ""
+    ended: Callable[[], str] = field(default=str, repr=False, compare=False)
 
     @property
     def identity(self) -> str:
@@ -82,5 +84,10 @@ def _target(name: str, endpoint: Endpoint) -> Target:
         raise FtcError(
             f"augment.models.{name}: the environment variable {key_env} is not set",
             hint=f"put the key of the API there: export {key_env}=...",
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise FtcError(
+            f"augment.models.{name}: {key_env} holds what is in no key",
+            hint="letters, digits and signs of ASCII only: is it the key that stands there?",
         )
     return Target(name, endpoint, endpoint.model or "", url, key)

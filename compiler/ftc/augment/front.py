@@ -1,0 +1,31 @@
+"""Distilabel, loaded so that it stays quiet.
+
+Loading it makes Python print the values of local variables with every error, keys among them; that
+is undone here. Its log is for pipelines, which ftc does not run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+
+from ftc.errors import FtcError
+
+__all__ = ["LLM", "Task"]
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+logging.getLogger("distilabel").setLevel(logging.CRITICAL)
+_hook = sys.excepthook
+try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydantic's, of models of Distilabel that ftc does not use
+        from distilabel.models.llms import LLM
+        from distilabel.steps.tasks import Task
+except ModuleNotFoundError as error:
+    raise FtcError(
+        f"ftc augment needs Distilabel: {error}", hint='pip install "ftc[augment]"'
+    ) from error
+finally:
+    sys.excepthook = _hook
