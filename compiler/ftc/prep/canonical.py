@@ -41,6 +41,53 @@ def record(row: Row) -> dict[str, Any]:
     return told | {key: row.extra[key] for key in ("tools", "label") if key in row.extra}
 
 
+def row(told: dict[str, Any], file: str, place: str) -> Row:
+    """The row of a line that `record` wrote, as far as the line tells."""
+    form: Form = "text" if "text" in told else "chat" if "messages" in told else "preference"
+    if form == "text":
+        turns = [{"role": "text", "content": told["text"]}]
+    else:
+        turns = [*told["messages" if form == "chat" else "prompt"]]
+        turns += [told[role][0] | {"role": role} for role in ANSWERS if role in told]
+    if "completion" in told:
+        form = "kto"
+    extra = {key: told[key] for key in ("tools", "label") if key in told}
+    calls = {str(i): turn["tool_calls"] for i, turn in enumerate(turns) if "tool_calls" in turn}
+    return Row(
+        id=told["id"],
+        file=file,
+        place=place,
+        turns=tuple((turn["role"], turn["content"]) for turn in turns),
+        form=form,
+        parents=tuple(told["parents"]),
+        extra=extra | ({"tool_calls": calls} if calls else {}),
+        notes={"augment": told["augment"]} if "augment" in told else {},
+    )
+
+
+def of_example(example: Example) -> Row:
+    """A row of `ftc.data`; `record` of it reads back as the same example."""
+    answers = [(role, getattr(example, role)) for role in ANSWERS]
+    said = [(turn.role, turn) for turn in example.messages]
+    said += [(role, turn) for role, turn in answers if turn is not None]
+    calls = {str(i): list(turn.tool_calls) for i, (_, turn) in enumerate(said) if turn.tool_calls}
+    extra: dict[str, Any] = {"tool_calls": calls} if calls else {}
+    if example.tools:
+        extra["tools"] = list(example.tools)
+    if example.label is not None:
+        extra["label"] = example.label
+    form: Form = "preference" if example.chosen else "kto" if example.completion else "chat"
+    turns = tuple((role, turn.content) for role, turn in said)
+    return Row(
+        id=example.id,
+        file=example.file,
+        place=f"line {example.line}",
+        turns=turns or (("text", example.text),),
+        form=form if turns else "text",
+        extra=extra,
+    )
+
+
 def asked(row: Row) -> str:
     """The key of what a row asks, equal to that of `ftc.data` for the same row."""
     if row.form == "text":
