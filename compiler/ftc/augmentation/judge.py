@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from ftc.part import Count, Part, Share, Text
 
@@ -22,3 +23,12 @@ class Judge(Part):
     human_rows: int = Field(50, ge=0, description="rows of yours to score too, for comparison")
     runs: Count = Field(2, description="times that some rows are judged, for the agreement")
     agreement_rows: Count = Field(50, description="rows that are judged more than once")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Judge:
+        """A rubric stands only where a method reads one."""
+        if self.rubric is not None and self.method in ("ultrafeedback", "pairwise"):
+            raise PydanticCustomError(
+                "augment", "no rubric with method = {method}", {"method": self.method}
+            )
+        return self
