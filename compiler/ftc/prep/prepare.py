@@ -47,17 +47,22 @@ def prepare(
             "the recipe has no [prepare]",
             hint='add one, for example: [prepare] with sources = ["raw/"]',
         )
-    settings = settings.settled(recipe.stage, recipe.data.eval_path)
+    augment = recipe.augmentation
+    sheet = augment.sheet(recipe.name) if augment else None
+    settings = settings.settled(recipe.stage, recipe.data.eval_path, sheet)
     known = runner.names(settings)
     if last is not None and last not in known:
         raise FtcError(f"no step {last!r} in this recipe", hint=f"its steps: {', '.join(known)}")
     seed = SEED if recipe.training.seed is None else recipe.training.seed
     root = result.root(recipe, folder)
     job = Job(settings, folder, root, seed, engine, progress, cores)
+    steps = known if last is None else known[: known.index(last) + 1]
     with _alone(root):
         sources = collect.found(job.inputs(COLLECT))
         read = [_read(job, it.path) for it in sources if it.path.is_file()]
         hashes = {job.folder / it.path: it.sha256 for it in read}
+        for _ in _beside(job, steps):
+            pass  # FtcError when one is missing, before the first step
         ran = runner.run(job, last, hashes)
         if last is not None and last != known[-1]:
             return Prepared(root, tuple(ran), None)
@@ -70,7 +75,7 @@ def _finished(
     """Write the files of rows, unless those that are there come from the same steps."""
     steps = {it.done.step: it.done.key for it in ran}
     settings = result.settings(recipe)
-    files = tuple(dict.fromkeys((*sources, *(_read(job, path) for path in _beside(job)))))
+    files = tuple(dict.fromkeys((*sources, *(_read(job, it) for it in _beside(job, list(steps))))))
     before = result.read(job.root)
     if before and (before.settings, before.steps) == (settings, steps) and _there(job.root, before):
         result.write(job.root, result.State(settings, steps, files, before.train, before.eval))
@@ -94,9 +99,9 @@ def _there(root: Path, state: result.State) -> bool:
     return (root / "train.jsonl").is_file() and (root / "eval.jsonl").is_file() == bool(state.eval)
 
 
-def _beside(job: Job) -> Iterator[Path]:
-    """The files that steps read beside their rows."""
-    for step in runner.names(job.prepare)[1:]:
+def _beside(job: Job, steps: Sequence[str]) -> Iterator[Path]:
+    """The files that steps after the first read beside their rows."""
+    for step in steps[1:]:
         files = pipeline.load(step).files
         yield from files(job.inputs(step)) if files else ()
 

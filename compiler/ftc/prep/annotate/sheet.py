@@ -96,6 +96,8 @@ def filled(path: Path) -> tuple[list[Filled], list[Refused]]:
 
     An id may have several lines. FtcError when the file is missing or is no sheet.
     """
+    if path.name == ANNOTATIONS and not path.stat().st_size:
+        return [], []  # a model had nothing to say
     table = read(path)
     missing = [name for name in NEEDED if name not in table.columns()]
     if missing:

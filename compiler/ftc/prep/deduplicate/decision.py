@@ -35,11 +35,16 @@ CLUSTERS = pa.schema(
 DROPS = pa.schema([("index", pa.int64()), ("reason", pa.string()), ("detail", pa.string())])
 
 
-def decide(paths: Sequence[Path], inputs: Inputs, folder: Path) -> dict[str, float]:
-    """Write `drops-NNNNN.arrow` for each batch and `clusters.parquet` into the folder."""
+def decide(
+    paths: Sequence[Path], inputs: Inputs, folder: Path, there: Sequence[Path] = ()
+) -> dict[str, float]:
+    """Write `drops-NNNNN.arrow` for each batch and `clusters.parquet` into the folder.
+
+    The rows of `there`, gathered like the others, are there already and never go.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     others = against.gathered(inputs, folder)
-    every = [*paths, *others]
+    every = [*paths, *there, *others]
     counts = [column(path, "points").num_rows for path in every]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     fixed = np.arange(starts[-1]) >= starts[len(paths)]
