@@ -1,13 +1,14 @@
 """Kinds of made rows: the cases of tests/augment/kinds/*.toml."""
 
+import json
 import tomllib
 from pathlib import Path
 
 import jinja2.meta
 import pytest
-from augment.prepared import FOLDER, Prepared, schema
+from augment.prepared import Prepared, template
 
-from ftc.augment.kind import Made, Seed
+from ftc.augment.kind import Made, Refused, Seed
 from ftc.augment.kinds import KINDS
 from ftc.augmentation import Make
 from ftc.prep.rows import Row, each, identity, table
@@ -99,19 +100,74 @@ def test_equal_answers_give_equal_rows(kind, case):
 
 @pytest.mark.parametrize("name", sorted({name for kind in KINDS.values() for name in kind.prompts}))
 def test_templates_and_schemas(name):
-    """What a template says of its values is what it uses; schemas are closed and flat."""
-    text = (FOLDER / f"{name}.jinja").read_text("utf-8")
-    used = jinja2.meta.find_undeclared_variables(jinja2.Environment().parse(_unfiltered(text)))
+    """A template's comment names its values; schemas are closed, and flat but for lists."""
+    text = template(name).path.read_text("utf-8")
+    used = jinja2.meta.find_undeclared_variables(jinja2.Environment().parse(unfiltered(text)))
     comment = text[: text.index("#}")]
-    assert used, "a prompt without a row"
+    assert used
     assert not {value for value in used if value not in comment}
-    told = schema(name)
-    assert told["required"] == list(told["properties"])
-    assert told["additionalProperties"] is False
-    for value in told["properties"].values():
-        assert value["type"] in ("string", "boolean", "array", "integer")
+    schema = json.loads(template(name).schema)
+    assert schema["required"] == list(schema["properties"])
+    assert schema["additionalProperties"] is False
+    assert all(value["type"] != "object" for value in schema["properties"].values())
 
 
-def _unfiltered(text):
+def unfiltered(text):
     """Without the filter that only the engine knows."""
     return text.replace("| data(", "| indent(")
+
+
+def test_samples_are_the_numbers_of_rows_and_questions():
+    """Rows of one seed, and the two answers that are ranked, are calls of their own."""
+    seed = row({"turns": [["user", "What is 2 + 2?"], ["assistant", "It is four."]]})
+    ranked = Make(kind="preference", how="ranked")
+    rank = {"preference-rank": {"reason": "", "better": "first"}}
+    back = {"preference-rank": {"reason": "", "better": "second"}}
+    answers = [{"answer": {"answer": text}} for text in "5678"]
+    ask = Prepared([answers[0], answers[1], answers[2], answers[3], rank, rank, back, back])
+    seeds = [Seed(seed, 0), Seed(seed, 1)]
+    found = KINDS["preference"].make(seeds, ranked, ask)
+    assert ask.samples == [0, 2, 1, 3, 0, 1, 0, 1]
+    assert [made.row.turns[-2:] for (made,) in found] == [
+        (("chosen", "5"), ("rejected", "7")),
+        (("chosen", "6"), ("rejected", "8")),
+    ]
+
+
+def test_pairs_are_checked_by_the_check_model():
+    text = "The tea house opened in 1931 on the quay. It burned down twice, and still has a sign."
+    seed = row({"form": "chunk", "turns": [["chunk", text]]})
+    good = {"reason": "", "answerable": True, "relevant": True, "supported": True}
+    pair = {"question": "How often did the tea house burn down?", "answer": "Twice."}
+    ask = Prepared([{"document-qa": pair}, {"document-qa-check": good}])
+    make = Make(kind="document-qa", check_model="strict")
+    ((found,),) = KINDS["document-qa"].make([Seed(seed)], make, ask)
+    assert isinstance(found, Made)
+    assert ask.models == [None, "strict"]
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_no_seeds_ask_nothing(name):
+    ask = Prepared([])
+    needs = {"translate": {"language": "German"}, "restyle": {"tone": "formal"}}
+    make = Make.model_validate({"kind": name, **needs.get(name, {})})
+    assert KINDS[name].make([], make, ask) == []
+
+
+@pytest.mark.parametrize("kind", ["paraphrase", "answer", "preference"])
+def test_seeds_keep_their_order_when_some_fail(kind):
+    """A batch is answered seed by seed, whatever became of the others."""
+    seeds = [
+        Seed(row({"turns": [["user", f"What is item {n} of it?"], ["assistant", f"Thing {n}"]]}))
+        for n in (11, 12, 13)
+    ]
+    names = {"paraphrase": ("paraphrase", "text"), "answer": ("answer", "answer")}
+    prompt, field = names.get(kind, ("preference-flaw", "answer"))
+    said = [{field: f"Which one is {n}?"} for n in (21, 13)]
+    ask = Prepared([{prompt: said[0]}, {prompt: "cut at max_tokens"}, {prompt: said[1]}])
+    found = KINDS[kind].make(seeds, Make(kind=kind), ask)
+    assert [isinstance(one, Made) for (one,) in found] == [kind != "paraphrase", False, True]
+    assert [one.seed if isinstance(one, Refused) else one.row.parents[0] for (one,) in found] == [
+        seed.row.id for seed in seeds
+    ]
+    assert found[1][0].failed

@@ -1,44 +1,20 @@
-"""An `Ask` that renders ftc's templates and answers from a list of prepared JSON, in order."""
+"""An `Ask` that renders prompts as the engine does, and answers from a list, in order."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from functools import cache
 from typing import Any
 
-import jinja2
 import jsonschema
 
-from ftc import resources
+from ftc.augment.prompts import Prompts, Template
 from ftc.augment.question import Fault, Reply
 
-FOLDER = resources.folder("templates") / "augment"
 
-
-def data(text: str, tag: str) -> str:
-    """A row's text between tags."""
-    return f"<{tag}>\n{text}\n</{tag}>"
-
-
-_LOADED = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(FOLDER),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_LOADED.filters["data"] = data
-
-
-def rendered(prompt: str, values: Mapping[str, Any]) -> str:
-    """The block `system`, a blank line, and the block `user`."""
-    template = _LOADED.get_template(f"{prompt}.jinja")
-    context = template.new_context(dict(values))
-    return "\n".join("".join(template.blocks[name](context)) for name in ("system", "user"))
-
-
-def schema(prompt: str) -> dict[str, Any]:
-    """The schema beside a template."""
-    found: dict[str, Any] = json.loads(Path(FOLDER / f"{prompt}.schema.json").read_text("utf-8"))
-    return found
+@cache
+def template(name: str) -> Template:
+    """A template of ftc."""
+    return Prompts(None).load(name)
 
 
 class Prepared:
@@ -47,8 +23,8 @@ class Prepared:
     def __init__(self, answers: Iterable[Mapping[str, Any]]) -> None:
         self.answers = list(answers)
         self.prompts: list[str] = []
-        self.samples: list[int] = []
         self.models: list[str | None] = []
+        self.samples: list[int] = []
 
     def __call__(
         self,
@@ -59,18 +35,23 @@ class Prepared:
         model: str | None = None,
     ) -> list[Reply | Fault]:
         """As `ftc.augment.question.Ask`."""
-        found: list[Reply | Fault] = []
-        for number, value in enumerate(values):
-            self.prompts.append(rendered(prompt, value))
-            self.samples.append(samples[number] if samples else 0)
-            self.models.append(model)
-            key = f"call {len(self.prompts)}"
-            assert self.answers, f"no answer prepared for: {self.prompts[-1]}"
-            ((name, said),) = self.answers.pop(0).items()
-            assert name == prompt
-            if isinstance(said, str):
-                found.append(Fault(key, said))
-                continue
-            jsonschema.validate(said, schema(prompt))
-            found.append(Reply(key, json.dumps(said), said))
-        return found
+        numbers = samples or [0] * len(values)
+        return [
+            self._one(prompt, it, number, model) for it, number in zip(values, numbers, strict=True)
+        ]
+
+    def _one(
+        self, prompt: str, values: Mapping[str, Any], sample: int, model: str | None
+    ) -> Reply | Fault:
+        said = "\n".join(content for _, content in template(prompt).render(values))
+        self.prompts.append(said)
+        self.models.append(model)
+        self.samples.append(sample)
+        key = f"call {len(self.prompts)}"
+        assert self.answers, f"no answer prepared for: {said}"
+        ((name, answer),) = self.answers.pop(0).items()
+        assert name == prompt
+        if isinstance(answer, str):
+            return Fault(key, answer)
+        jsonschema.validate(answer, json.loads(template(prompt).schema))
+        return Reply(key, json.dumps(answer), answer)

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from ftc.augment.kind import Kind
-from ftc.augment.kinds import answer, evolve, paraphrase, restyle
+from ftc.augment.kinds import (
+    annotate,
+    answer,
+    document_qa,
+    evolve,
+    multi_turn,
+    paraphrase,
+    preference,
+    restyle,
+    self_instruct,
+    translate,
+)
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (paraphrase.KIND, evolve.KIND, restyle.KIND, answer.KIND)
-}
+_ALL = (
+    paraphrase,
+    evolve,
+    self_instruct,
+    restyle,
+    answer,
+    multi_turn,
+    preference,
+    translate,
+    annotate,
+    document_qa,
+)
+KINDS: dict[str, Kind] = {module.KIND.name: module.KIND for module in _ALL}

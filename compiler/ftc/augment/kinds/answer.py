@@ -48,6 +48,7 @@ def answered(
     make: Make,
     *,
     check: Callable[[Work, str], Work | Refused] = lambda work, _: work,
+    where: Callable[[Work], bool] = lambda _: True,
     samples: int = 1,
     sample: int = 0,
 ) -> Works:
@@ -63,7 +64,7 @@ def answered(
         bad = fixed.fault(work, text, talk.answer(work.seed.row))
         return bad or check(work.knows(answer=text), text)
 
-    return asked(ask, NAME, works, values, take, samples=samples, sample=sample)
+    return asked(ask, NAME, works, values, take, where=where, samples=samples, sample=sample)
 
 
 KIND = Kind(NAME, (NAME,), takes, make)

@@ -72,14 +72,7 @@ def _kept(row: Row, old: str) -> Iterator[tuple[str, list[str]]]:
     yield fixed.LOST, fixed.fixed(old)
     answers = "\n".join(said for role, said in row.turns if role in ("assistant", *ANSWERS))
     yield NUMBER, sorted(fixed.numbers(old) & fixed.numbers(answers))
-    yield ARGUMENT, [word for word in _arguments(row) if word in old]
-
-
-def _arguments(row: Row) -> list[str]:
-    """Texts that tool calls are given, as they stand in the row."""
-    calls = row.extra.get("tool_calls", {})
-    given = [call.get("arguments", {}) for number in sorted(calls) for call in calls[number]]
-    return [text for arguments in given for text in arguments.values() if isinstance(text, str)]
+    yield ARGUMENT, [word for word in talk.arguments(row) if word in old]
 
 
 KIND = Kind(NAME, (NAME,), takes, make)

@@ -90,3 +90,19 @@ def own(row: Row) -> dict[str, Any]:  # Any: what `extra` holds
 def chat(turns: Iterable[tuple[str, str]]) -> str:
     """Turns as a text for a prompt."""
     return "\n".join(f"{role}: {content}" for role, content in turns)
+
+
+def arguments(row: Row) -> list[str]:
+    """Texts that tool calls are given, as they stand in the row."""
+    given = [call.get("arguments", {}) for call in _calls(row)]
+    return [text for texts in given for text in texts.values() if isinstance(text, str)]
+
+
+def names(row: Row) -> list[str]:
+    """The names of the tools that are called, and the texts that they are given."""
+    return [*(str(call.get("name", "")) for call in _calls(row)), *arguments(row)]
+
+
+def _calls(row: Row) -> list[dict[str, Any]]:  # Any: JSON of the row
+    calls = row.extra.get("tool_calls", {})
+    return [call for number in sorted(calls) for call in calls[number]]
