@@ -25,7 +25,9 @@ class Rubric(Part):
 
 
 def own(judge: Judge) -> Rubric:
-    """ftc's rubric of the method."""
+    """ftc's rubric of the method; ValueError for a judge that has one of its own."""
+    if judge.rubric is not None:
+        raise ValueError(f"{judge.rubric} is to be read first")
     return _read(resources.folder("templates") / "augment" / f"judge-{judge.method}.toml")
 
 
