@@ -1,6 +1,7 @@
 """Kinds of made rows: the cases of tests/augment/kinds/*.toml."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from augment.prepared import Prepared, template
 
 from ftc.augment.kind import Made, Refused, Seed
-from ftc.augment.kinds import KINDS
+from ftc.augment.kinds import KINDS, fixed
+from ftc.augment.kinds.course import Work
 from ftc.augmentation import Make
 from ftc.prep.rows import Row, each, identity, table
 
@@ -110,6 +112,9 @@ def test_templates_and_schemas(name):
     assert schema["required"] == list(schema["properties"])
     assert schema["additionalProperties"] is False
     assert all(value["type"] != "object" for value in schema["properties"].values())
+    for tag in re.findall(r'data\("(\w+)"\)', text):
+        leak = fixed.fault(Work(Seed(row({"turns": []}))), f"So <{tag}-2>")
+        assert leak and leak.reason == fixed.LEAK
 
 
 def unfiltered(text):
