@@ -104,20 +104,6 @@ def test_a_kind_of_two_stages_reaches_both_and_is_scaled_to_all_seeds() -> None:
         assert line.likely.cost == pytest.approx(cost)
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
-def test_every_kind_comes_to_its_end_in_a_rehearsal(name: str) -> None:
-    asked = MAKES.get(name, {})
-    sample = [seed for seed in ROWS if not KINDS[name].takes(seed.row, Make(kind=name, **asked))]
-    assert sample, "no row of the test is a seed of this kind"
-    sample = [seed._replace(others=tuple(it.row for it in sample if it != seed)) for seed in sample]
-    found = rehearse(Make(kind=name, **asked), KINDS[name], sample, 500, Shipped(), augment())
-    assert all(line.reached for line in found.lines)
-    assert found.rows >= 500
-    assert {line.prompt for line in found.lines} <= set(KINDS[name].prompts)
-    again = rehearse(Make(kind=name, **asked), KINDS[name], sample, 500, Shipped(), augment())
-    assert again == found
-
-
 CHUNK = Row(
     id="c" * 16,
     file="manual.md",
@@ -125,11 +111,53 @@ CHUNK = Row(
     form="chunk",
     turns=(("chunk", "The pump has a filter of steel. It is cleaned with water every week. " * 6),),
 )
-ROWS = [*seeds(6, "Why does a cat purr when it sits on a warm stove in winter?"), Seed(CHUNK)]
-MAKES: dict[str, dict[str, Any]] = {
-    "restyle": {"tone": "formal"},
-    "translate": {"language": "French"},
+ROWS = [*seeds(6, "Why does cat {} purr when it sits on a warm stove in winter?"), Seed(CHUNK)]
+MAKES: list[dict[str, Any]] = [
+    {"kind": "paraphrase"},
+    {"kind": "evolve", "how": "broader"},
+    {"kind": "self-instruct", "task": "summarization", "length": "short"},
+    {"kind": "restyle", "tone": "formal"},
+    {"kind": "answer"},
+    {"kind": "multi-turn", "turns": 4},
+    {"kind": "preference"},
+    {"kind": "preference", "how": "ranked"},
+    {"kind": "translate", "language": "French"},
+    {"kind": "annotate"},
+    {"kind": "document-qa"},
+]
+QUESTIONS = {  # of a seed, likely and at most, where it is not one
+    "evolve": (2, 2),
+    "self-instruct": (2, 2),
+    "multi-turn": (6, 6),
+    "preference ranked": (4, 4),
+    "translate": (2, 2),
+    "document-qa": (None, 4),
 }
+
+
+def test_all_kinds_are_rehearsed_here() -> None:
+    assert {it["kind"] for it in MAKES} == set(KINDS)
+
+
+@pytest.mark.parametrize("settings", MAKES, ids=lambda it: " ".join(map(str, it.values())))
+def test_every_kind_comes_to_its_end_in_a_rehearsal(settings: dict[str, Any]) -> None:
+    make = Make.model_validate(settings)
+    kind = KINDS[make.kind]
+    rows = [seed for seed in ROWS if not kind.takes(seed.row, make)]
+    assert rows, "no row of the test is a seed of this kind"
+    sample = [it._replace(others=tuple(one.row for one in rows if one != it)) for it in rows]
+    models = augment(default={"attempts": 1})
+    found = rehearse(make, kind, sample, 500, Shipped(), models)
+    assert found.complete
+    assert found.rows == found.rows_most == 500
+    assert all(line.reached and line.prompt in kind.prompts for line in found.lines)
+    name = " ".join([make.kind, "ranked"] if make.how == "ranked" else [make.kind])
+    likely, most = QUESTIONS.get(name, (1, 1))
+    total = Estimate((found,))
+    assert total.most.questions == 500 * most
+    if likely:
+        assert total.likely.questions == 500 * likely
+    assert rehearse(make, kind, sample, 500, Shipped(), models) == found
 
 
 def test_the_long_run_of_one_seed_bounds_all_seeds() -> None:
@@ -174,6 +202,7 @@ def test_stages_after_a_refusal_are_counted_as_by_those_that_came_through() -> N
     assert [line.likely.questions for line in lost.lines] == [100, 100]
     assert [line.reached for line in lost.lines] == [True, False]
     assert lost.rows == 100
+    assert found.complete and not lost.complete
 
 
 def test_checks_that_may_fail_bring_their_repair_into_the_upper_bound() -> None:
@@ -378,9 +407,9 @@ SCHEMA = st.recursive(
 
 @given(SCHEMA, st.dictionaries(st.sampled_from("abcd"), st.text(max_size=400)), st.integers(0, 9))
 def test_what_is_made_up_fits_its_schema(
-    schema: dict[str, Any], values: dict[str, str], number: int
+    schema: dict[str, Any], values: dict[str, str], key: int
 ) -> None:
     for mood in MOODS:
-        made = Filler(values, mood, number, 2048, strings(schema)).value(schema)
+        made = Filler(values, mood, str(key), 2048, strings(schema)).value(schema)
         jsonschema.validate(made, schema)
-        assert Filler(values, mood, number, 2048, strings(schema)).value(schema) == made
+        assert Filler(values, mood, str(key), 2048, strings(schema)).value(schema) == made

@@ -56,13 +56,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """A kind, or the judge: what it asks, and the rows that come of it (0 of the judge)."""
+    """A kind, or the judge: what it asks, and the rows that come of it.
+
+    `complete`: some seed came to its end; otherwise later stages are a guess.
+    """
 
     what: str
     seeds: int
     rows: int
     rows_most: int
     lines: tuple[Line, ...]
+    complete: bool = True
 
 
 class Stop(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -10,13 +11,16 @@ LIKELY = 600  # characters of a text that a model writes, at most, where it coul
 SHORT = 80  # and at least, however short the question is; both are judgments
 OPENERS = ("Well:", "So:", "Again:", "Now:", "Then:", "Here:")
 
-Text = Literal["again", "part", "mixed"]
+_WORD = re.compile(r"(?<!\S)[^\W\d_]+(?=[.,:;?!]?(?:\s|$))")
+
+Text = Literal["again", "part", "mixed", "bare"]
 Verdict = Literal["yes", "no", "any"]
 
 
 class Mood(NamedTuple):
     """How a model answers. `again`: what was shown under the same name, with a word before it;
-    `part`: an excerpt; `mixed`: words in another order. `long`: as much as it may say."""
+    `part`: an excerpt; `mixed`: words in another order; `bare`: without words, so in no language.
+    `long`: as much as it may say."""
 
     text: Text
     verdict: Verdict
@@ -27,21 +31,22 @@ TEXTS: tuple[Text, ...] = ("again", "part", "mixed")
 VERDICTS: tuple[Verdict, ...] = ("yes", "no", "any")
 MOODS = (
     *(Mood(text, verdict) for verdict in VERDICTS for text in TEXTS),
+    Mood("bare", "yes"),
     Mood("again", "yes", long=True),
 )
 
 
 class Filler:
-    """Fills one schema. The same values, mood and number give the same answer."""
+    """Fills one schema. The same values, mood and key of the question give the same answer."""
 
     def __init__(
-        self, values: Mapping[str, Any], mood: Mood, number: int, room: int, strings: int = 1
+        self, values: Mapping[str, Any], mood: Mood, key: str, room: int, strings: int = 1
     ) -> None:
         """`room`: characters of the whole answer, for so many strings."""
         self._named = {name: it for name, it in values.items() if isinstance(it, str) and it}
         self._source = max(texts(values), key=len, default="") or "text"
         self._mood = mood
-        self._dice = Random(f"{mood} {number}")
+        self._dice = Random(f"{mood} {key}")
         self._room = max(SHORT, room // max(1, strings))
         self._strings = 0
 
@@ -88,8 +93,10 @@ class Filler:
             words = source.split()
             self._dice.shuffle(words)
             text = " ".join(words)[:size]
+        elif self._mood.text == "bare":
+            text = _WORD.sub(lambda it: "-" * len(it[0]), source)[: max(low, high)]
         else:
-            start = (self._strings - 1) * size % max(1, len(source) - size)
+            start = self._dice.randrange(len(source) // 2 + 1)
             text = source[start : start + size]
         if self._mood.long or len(text) < low:
             text = (f"{text} " * (1 + size // (len(text) + 1)))[:size]

@@ -159,7 +159,7 @@ def part(
         lines += [_unreached(what, name, lines, total, ask) for name in missing]
     rows = fmean(it.rows for it in whole) if whole else 1
     most = max((it.rows for it in runs), default=1) or 1
-    return Part(what, total, round(total * rows), total * most, tuple(lines))
+    return Part(what, total, round(total * rows), total * most, tuple(lines), bool(whole))
 
 
 def _keys(runs: Sequence[Run]) -> list[tuple[str, str]]:
@@ -215,7 +215,7 @@ def _unreached(what: str, prompt: str, others: Sequence[Line], total: int, ask: 
 
 def _answer(question: Question, values: Mapping[str, Any], mood: Mood, room: int) -> str:
     schema = _parsed(question.schema) if question.schema else {"type": "string"}
-    filler = Filler(values, mood, question.sample, room, strings(schema))
+    filler = Filler(values, mood, question.key(""), room, strings(schema))
     value = filler.value(schema)
     return json.dumps(value, ensure_ascii=False) if question.schema else value
 
