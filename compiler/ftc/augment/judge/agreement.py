@@ -17,6 +17,8 @@ from ftc.augment.question import Ask
 from ftc.augmentation import Judge
 from ftc.prep.rows import Row
 
+FEW = 10  # rows below which nothing is warned of (judgment)
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -41,7 +43,7 @@ class Agreement:
 
     def warnings(self) -> list[str]:
         """What is to be said about it."""
-        if self.rows == 0 or self.runs < 2:
+        if self.rows < FEW or self.runs < 2:
             return []
         if self.alpha_scores is None:
             return ["every run of the judge gave every row the same score: it tells no rows apart"]

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field
 from math import sqrt
 from typing import Any
 
+from ftc.augment.judge.agreement import FEW
 from ftc.augment.kind import Refused
 from ftc.augmentation import Judge
 from ftc.prep.rows import Row
 
-FEW = 10  # rows below which nothing is warned of (judgment)
 SAME = 0.95  # share of rows with one score, from which a judge tells nothing apart (judgment)
 SURE = 1.96  # standard errors: 5 percent of judges that see no difference pass for one that does
 TORN = 0.4  # share of pairs decided by order; half of them would be by toss (judgment)
