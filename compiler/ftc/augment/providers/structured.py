@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 from ftc.augmentation.endpoint import Structured
 
-MODES: tuple[Structured, ...] = ("json_schema", "json_object", "none")
+Way = Literal["json_schema", "bare", "json_object", "none"]  # bare: a schema without limits
+
+WAYS: tuple[Way, ...] = ("json_schema", "bare", "json_object", "none")
 WORDS = (
     "response_format",
     "json_schema",
@@ -20,39 +23,81 @@ WORDS = (
     "tools",
     "schema",
 )
+UNBOUND = 3  # answers that are no JSON before the server is thought not to heed the schema
+LIMITS = (
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "$schema",
+)
 
 
 class Bound:
     """The way in use. It is loosened when the server refuses it, unless the recipe fixes it."""
 
     def __init__(self, wanted: Structured) -> None:
-        self.mode: Structured = MODES[0] if wanted == "auto" else wanted
-        self.fixed = wanted != "auto"
-        self.kept = False  # an answer has been JSON
+        self.way: Way = WAYS[0] if wanted == "auto" else wanted
+        self.last: Way = {"auto": WAYS[-1], "json_schema": WAYS[1]}.get(wanted, self.way)
+        self._kept = False  # an answer has been JSON
+        self._unbound = 0
 
-    def refused(self, used: Structured, said: str) -> bool:
+    def refused(self, used: Way, said: str) -> bool:
         """Whether to ask again another way, after the server refused `used` with these words."""
-        if self.fixed or used == "none" or not any(word in said for word in WORDS):
+        if used == self.last or not any(word in said for word in WORDS):
             return False
         self._loosen(used)
         return True
 
-    def seen(self, used: Structured, text: str, *, cut: bool) -> None:
+    def seen(self, used: Way, text: str, *, cut: bool) -> None:
         """Look at an answer: a server that lets the schema pass unheeded is asked another way."""
-        if text.lstrip().startswith("{"):
-            self.kept = True
-        elif not (self.fixed or self.kept or cut) and text.strip():
-            self._loosen(used)
+        self._kept = self._kept or text.lstrip().startswith("{")
+        if self._kept or cut or not text.strip() or used != self.way:
+            return
+        self._unbound += 1
+        if self._unbound == UNBOUND:
+            self._unbound = 0
+            self._loosen("bare" if used == "json_schema" else used)
 
-    def _loosen(self, used: Structured) -> None:
-        if used == self.mode != "none":
-            self.mode = MODES[MODES.index(used) + 1]
+    def _loosen(self, used: Way) -> None:
+        """To the way after `used`, unless another question has brought that about already."""
+        after = WAYS.index(used) + 1
+        if used != self.last and WAYS.index(self.way) < after:
+            self.way = WAYS[after]
 
     def notes(self) -> list[str]:
         """What the report says about it."""
-        if self.fixed or self.mode == MODES[0]:
+        if self.last != "none" or self.way in WAYS[:2]:
             return []
-        return [f"the server does not bind answers to a schema; asked with {self.mode}"]
+        return [f"the server does not bind answers to a schema; asked with {self.way}"]
+
+
+def bare(schema: Any) -> Any:
+    """A schema of types, names and choices alone, and of no others than the named properties: what
+    vendors bind answers to. What is left out is checked when the answer is there."""
+    if isinstance(schema, list):
+        return [bare(it) for it in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {
+        name: {key: bare(it) for key, it in value.items()}
+        if name in ("properties", "$defs")
+        else value
+        if name in ("const", "enum", "required")
+        else bare(value)
+        for name, value in schema.items()
+        if name not in LIMITS
+    }
+    if "properties" in found:
+        found["additionalProperties"] = False
+    return found
 
 
 def said(messages: Sequence[tuple[str, str]], schema: str) -> list[tuple[str, str]]:
