@@ -1,61 +1,37 @@
 """What a run of `ftc augment` will ask, rehearsed with the real kinds and their real templates."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
-import jinja2
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftc import resources
 from ftc.augment.calls import Totals
 from ftc.augment.estimate import Estimate, Figures, Line, Part
 from ftc.augment.filler import MOODS, Filler, strings
 from ftc.augment.kind import Kind, Made, Refused, Seed
 from ftc.augment.kinds import KINDS
+from ftc.augment.prompts import Prompts
 from ftc.augment.question import Ask, Fault, Question
 from ftc.augment.rehearsal import Rehearsal, part, rehearse
 from ftc.augmentation import Augment, Endpoint, Limits, Make
 from ftc.prep.rows import Row
 
-TEMPLATES = resources.folder("templates") / "augment"
+SHIPPED = Prompts(None)
 
 
-class Template(NamedTuple):
-    text: str
-    schema: str
-
-    def render(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-        loaded = jinja2.Environment(undefined=jinja2.StrictUndefined)
-        loaded.filters["data"] = lambda text, tag: f"<{tag}>\n{text}\n</{tag}>"
-        template = loaded.from_string(self.text)
-        context = template.new_context(dict(values))
-        said = {role: "".join(it(context)).strip() for role, it in template.blocks.items()}
-        return tuple((role, said[role]) for role in ("system", "user") if said.get(role))
-
-
-class Shipped:
-    """The templates of ftc; `told` has further ones by name."""
-
-    def __init__(self, told: Mapping[str, Template] | None = None) -> None:
-        self.told = dict(told or {})
-        self.files: list[tuple[str, str | None]] = []
-
-    def load(self, name: str, file: str | None = None) -> Template:
-        self.files.append((name, file))
-        if name in self.told:
-            return self.told[name]
-        schema = (TEMPLATES / f"{name}.schema.json").read_text("utf-8")
-        return Template((TEMPLATES / f"{name}.jinja").read_text("utf-8"), schema)
-
-
-def template(*names: str, schema: Mapping[str, Any] | None = None) -> Template:
-    shown = "{% block user %}" + " ".join(f"{{{{ {name} }}}}" for name in names) + "{% endblock %}"
-    return Template(shown, json.dumps(schema or {"type": "object", "properties": {}}))
+def told(folder: Path, **schemas: dict[str, Any]) -> Prompts:
+    """Templates by name, each with the value `text`; {} for answers that say nothing."""
+    for name, properties in schemas.items():
+        (folder / f"{name}.jinja").write_text("{% block user %}{{ text }}{% endblock %}")
+        schema = {"type": "object", "properties": properties, "required": list(properties)}
+        (folder / f"{name}.schema.json").write_text(json.dumps(schema))
+    return Prompts(folder)
 
 
 def seeds(count: int, said: str = "What is the fee of account {}? See [EMAIL_1].") -> list[Seed]:
@@ -87,7 +63,7 @@ DEAR = {"max_tokens": 100, "attempts": 3, "price_in": 2.0, "price_out": 10.0}
 
 def test_a_kind_of_two_stages_reaches_both_and_is_scaled_to_all_seeds() -> None:
     settings = augment(default=DEAR)
-    found = rehearse(Make(kind="evolve"), KINDS["evolve"], seeds(20), 1000, Shipped(), settings)
+    found = rehearse(Make(kind="evolve"), KINDS["evolve"], seeds(20), 1000, SHIPPED, settings)
     assert [(line.prompt, line.endpoint) for line in found.lines] == [
         ("evolve", "default"),
         ("answer", "default"),
@@ -147,7 +123,7 @@ def test_every_kind_comes_to_its_end_in_a_rehearsal(settings: dict[str, Any]) ->
     assert rows, "no row of the test is a seed of this kind"
     sample = [it._replace(others=tuple(one.row for one in rows if one != it)) for it in rows]
     models = augment(default={"attempts": 1})
-    found = rehearse(make, kind, sample, 500, Shipped(), models)
+    found = rehearse(make, kind, sample, 500, SHIPPED, models)
     assert found.complete
     assert found.rows == found.rows_most == 500
     assert all(line.reached and line.prompt in kind.prompts for line in found.lines)
@@ -157,30 +133,30 @@ def test_every_kind_comes_to_its_end_in_a_rehearsal(settings: dict[str, Any]) ->
     assert total.most.questions == 500 * most
     if likely:
         assert total.likely.questions == 500 * likely
-    assert rehearse(make, kind, sample, 500, Shipped(), models) == found
+    assert rehearse(make, kind, sample, 500, SHIPPED, models) == found
 
 
-def test_the_long_run_of_one_seed_bounds_all_seeds() -> None:
+def test_the_long_run_of_one_seed_bounds_all_seeds(tmp_path: Path) -> None:
     """A kind that asks each seed as often as it has words."""
 
     def make(some: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refused]]:
         done: list[list[Made | Refused]] = []
         for seed in some:
             for word in seed.row.turns[0][1].split():
-                ask("word", [{"word": word}])
+                ask("word", [{"text": word}])
             done.append([Made(seed.row, ())])
         return done
 
     kind = Kind("answer", ("word",), lambda row, make: "", make)
     sample = [*seeds(3, "one two"), *seeds(1, "one two three four five six")]
-    prompts = Shipped({"word": template("word")})
+    prompts = told(tmp_path, word={})
     found = rehearse(Make(kind="answer"), kind, sample, 100, prompts, augment(default=DEAR))
     (line,) = found.lines
     assert line.likely.questions == 100 * 3  # the mean of 2, 2, 2 and 6
     assert line.most.questions == 100 * 6 * 3
 
 
-def test_stages_after_a_refusal_are_counted_as_by_those_that_came_through() -> None:
+def test_stages_after_a_refusal_are_counted_as_by_those_that_came_through(tmp_path: Path) -> None:
     def make(some: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refused]]:
         done: list[list[Made | Refused]] = []
         for seed in some:
@@ -193,7 +169,7 @@ def test_stages_after_a_refusal_are_counted_as_by_those_that_came_through() -> N
         return done
 
     kind = Kind("answer", ("first", "second"), lambda row, make: "", make)
-    prompts = Shipped({"first": template("text"), "second": template("text")})
+    prompts = told(tmp_path, first={}, second={})
     made = Make(kind="answer")
     found = rehearse(made, kind, seeds(4), 100, prompts, augment())
     assert [line.likely.questions for line in found.lines] == [100, 200]
@@ -205,13 +181,7 @@ def test_stages_after_a_refusal_are_counted_as_by_those_that_came_through() -> N
     assert found.complete and not lost.complete
 
 
-def test_checks_that_may_fail_bring_their_repair_into_the_upper_bound() -> None:
-    verdict = {
-        "type": "object",
-        "properties": {"good": {"type": "boolean"}},
-        "required": ["good"],
-    }
-
+def test_checks_that_may_fail_bring_their_repair_into_the_upper_bound(tmp_path: Path) -> None:
     def make(some: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refused]]:
         done: list[list[Made | Refused]] = []
         for seed in some:
@@ -225,9 +195,9 @@ def test_checks_that_may_fail_bring_their_repair_into_the_upper_bound() -> None:
         return done
 
     kind = Kind("answer", ("check", "repair"), lambda row, make: "", make)
-    told = {"check": template("text", schema=verdict), "repair": template("text")}
+    prompts = told(tmp_path, check={"good": {"type": "boolean"}}, repair={})
     settings = augment(default={"attempts": 1}, judge={"attempts": 2})
-    found = rehearse(Make(kind="answer"), kind, seeds(5), 10, Shipped(told), settings)
+    found = rehearse(Make(kind="answer"), kind, seeds(5), 10, prompts, settings)
     check, repair = found.lines
     assert (check.endpoint, repair.endpoint) == ("judge", "default")
     assert (check.most.questions, repair.most.questions) == (40, 20)
@@ -244,7 +214,7 @@ def test_answers_of_earlier_runs_cost_nothing_and_lead_on() -> None:
         return None
 
     made = Make(kind="evolve")
-    found = rehearse(made, KINDS["evolve"], seeds(5), 100, Shipped(), augment(), known=known)
+    found = rehearse(made, KINDS["evolve"], seeds(5), 100, SHIPPED, augment(), known=known)
     assert [(line.prompt, line.likely.questions) for line in found.lines] == [("answer", 100)]
     assert {"evolve", "answer"} == set(seen)
     nothing = rehearse(
@@ -252,7 +222,7 @@ def test_answers_of_earlier_runs_cost_nothing_and_lead_on() -> None:
         KINDS["evolve"],
         seeds(5),
         100,
-        Shipped(),
+        SHIPPED,
         augment(),
         known=lambda it: json.dumps({it.prompt.replace("evolve", "instruction"): "It is new."}),
     )
@@ -261,35 +231,41 @@ def test_answers_of_earlier_runs_cost_nothing_and_lead_on() -> None:
     assert nothing.rows == 100
 
 
-def test_a_tokenizer_counts_where_there_is_one_and_a_template_of_the_user_is_used() -> None:
-    prompts = Shipped()
-    make = Make(kind="answer", prompt="mine.jinja")
-    found = rehearse(
-        make,
-        KINDS["answer"],
-        seeds(3),
-        10,
-        prompts,
-        augment(),
-        counted={"default": lambda text: 1000},
-    )
-    (line,) = found.lines
-    assert line.counted
-    assert line.likely.tokens_in == 10 * 2010  # two messages with 5 tokens around each
-    assert set(prompts.files) == {("answer", "mine.jinja")}
+def test_a_tokenizer_counts_where_there_is_one_and_a_template_of_the_user_is_used(
+    tmp_path: Path,
+) -> None:
+    mine = tmp_path / "mine.jinja"
+    mine.write_text("{% block user %}Answer: {{ request }}{% endblock %}")
+    make = Make(kind="answer")
+
+    def tokens(files: dict[str, Path], structured: str = "auto") -> int:
+        models = augment(default={"structured": structured})
+        counted = {"default": lambda text: 1000 + len(text)}
+        found = rehearse(
+            make, KINDS["answer"], ROWS[:3], 1, SHIPPED, models, files=files, counted=counted
+        )
+        (line,) = found.lines
+        assert line.counted
+        return line.likely.tokens_in
+
+    request = ROWS[0].row.turns[0][1]
+    own = tokens({"answer": mine})
+    assert own == 1005 + len("Answer: ") + len(request)
+    assert tokens({}) > 2010  # two messages
+    assert tokens({"answer": mine}, "none") > own + len('{"answer": "string"}')  # the schema
 
 
 def test_nothing_to_do_is_nothing_to_pay() -> None:
-    found = rehearse(Make(kind="answer"), KINDS["answer"], [], 0, Shipped(), augment())
+    found = rehearse(Make(kind="answer"), KINDS["answer"], [], 0, SHIPPED, augment())
     assert Estimate((found,)).most == Figures()
     assert found.rows == 0
 
 
-def test_the_judge_is_rehearsed_in_the_same_way() -> None:
-    ask = Rehearsal(Shipped({"rubric": template("row")}), augment(), "default")
+def test_the_judge_is_rehearsed_in_the_same_way(tmp_path: Path) -> None:
+    ask = Rehearsal(told(tmp_path, rubric={}), augment(), "default")
 
     def run(row: Row, ask: Ask) -> int:
-        ask("rubric", [{"row": row.turns[0][1]}] * 2, samples=[0, 1])
+        ask("rubric", [{"text": row.turns[0][1]}] * 2, samples=[0, 1])
         return 1
 
     found = part("judge", run, [seed.row for seed in seeds(4)], 50, ask)

@@ -9,36 +9,27 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from ftc.augment import form
 from ftc.augment.estimate import Line, Part, figures
 from ftc.augment.filler import MOODS, Filler, Mood, strings
 from ftc.augment.kind import Kind, Made, Seed
+from ftc.augment.prompts import Prompts, Template
 from ftc.augment.providers.answer import estimate
+from ftc.augment.providers.structured import said
 from ftc.augment.question import Ask, Fault, Question, Reply
 from ftc.augmentation import Augment, Make
 
 TURN = 5  # control tokens of a message in common chat templates
+IN_WORDS = ("json_object", "none")  # the schema is said in the prompt
 A_TOKEN = 4  # characters, as `estimate` has it
 
 Known = Callable[[Question], str | None]  # the answer that an earlier run was given, or None
 Counted = Mapping[str, Callable[[str], int]]  # tokens of a text, by endpoint
 Item = TypeVar("Item")
-
-
-class Template(Protocol):
-    """A prompt: its schema as JSON text ("" for none), and its messages for some values."""
-
-    @property
-    def schema(self) -> str: ...
-    def render(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]: ...
-
-
-class Prompts(Protocol):
-    """Where prompts are found by name, `file` in the place of the one that ftc has."""
-
-    def load(self, name: str, file: str | None = None) -> Template: ...
 
 
 class Asked(NamedTuple):
@@ -65,12 +56,12 @@ class Rehearsal:
     prompts: Prompts
     augment: Augment
     model: str  # of questions that name none
-    files: Mapping[str, str] = field(default_factory=dict)  # templates of the user, by prompt
+    files: Mapping[str, Path] = field(default_factory=dict)  # templates of the user, by prompt
     counted: Counted = field(default_factory=dict)
     known: Known | None = None
     mood: Mood = MOODS[0]
     asked: list[Asked] = field(default_factory=list)
-    reached: set[str] = field(default_factory=set)
+    templates: dict[str, Template] = field(default_factory=dict)  # those that were reached
 
     def __call__(
         self,
@@ -81,25 +72,28 @@ class Rehearsal:
         model: str | None = None,
     ) -> list[Reply | Fault]:
         """As `Ask`; there are no faults."""
-        template = self.prompts.load(prompt, self.files.get(prompt))
-        endpoint = model or self.model
-        self.reached.add(prompt)
+        if prompt not in self.templates:
+            self.templates[prompt] = self.prompts.load(prompt, self.files.get(prompt))
+        template, endpoint = self.templates[prompt], model or self.model
         found: list[Reply | Fault] = []
         for it, sample in zip(values, samples or [0] * len(values), strict=True):
-            messages = tuple(template.render(it))
+            messages = template.render(it)
             question = Question(endpoint, messages, template.schema, sample, prompt)
             text = self.known(question) if self.known else None
             if text is None:
                 text = self._made_up(question, it)
-            value = json.loads(text) if template.schema else None
+            value = form.value(text) if template.schema else None
             found.append(Reply(question.key(""), text, value, paid=False))
         return found
 
     def _made_up(self, question: Question, values: Mapping[str, Any]) -> str:
         room = A_TOKEN * self.augment.models[question.endpoint].max_tokens
         usual = _answer(question, values, self.mood._replace(text="part", long=False), room)
-        count = self.counted.get(question.endpoint)
-        read = sum((count or estimate)(content) + TURN for _, content in question.messages)
+        count = self.counted.get(question.endpoint, estimate)
+        sent = list(question.messages)
+        if question.schema and self.augment.models[question.endpoint].structured in IN_WORDS:
+            sent = said(sent, question.schema)
+        read = sum(count(content) + TURN for _, content in sent)
         asked = Asked(question.prompt, question.endpoint, read, estimate(usual))
         self.asked.append(asked)
         return _answer(question, values, self.mood, room)
@@ -113,6 +107,7 @@ def rehearse(
     prompts: Prompts,
     augment: Augment,
     *,
+    files: Mapping[str, Path] | None = None,
     counted: Counted | None = None,
     known: Known | None = None,
 ) -> Part:
@@ -121,9 +116,8 @@ def rehearse(
     Nothing is asked. Where `known` gives answers of earlier runs, later stages are those that
     follow from them.
     """
-    files = {make.kind: make.prompt} if make.prompt else {}
-    name = augment.named(make.model)
-    ask = Rehearsal(prompts, augment, name, files, counted or {}, known)
+    model = augment.named(make.model)
+    ask = Rehearsal(prompts, augment, model, files or {}, counted or {}, known)
 
     def run(seed: Seed, ask: Ask) -> int:
         return sum(isinstance(one, Made) for one in kind.make([seed], make, ask)[0])
@@ -155,7 +149,7 @@ def part(
     whole = [it for it in runs if it.rows and not it.mood.long]
     lines = [_line(what, *key, runs, whole, total, ask) for key in _keys(runs)]
     if not whole:
-        missing = [name for name in expected if name not in ask.reached]
+        missing = [name for name in expected if name not in ask.templates]
         lines += [_unreached(what, name, lines, total, ask) for name in missing]
     rows = fmean(it.rows for it in whole) if whole else 1
     most = max((it.rows for it in runs), default=1) or 1
