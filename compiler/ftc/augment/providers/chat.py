@@ -121,15 +121,12 @@ class Chat:
         """Whether to send the question again in a way that this server has not refused."""
         if error.too_long or error.status not in (400, 404, 422, 500, 501):
             return False
-        if way is not None and self._bound.refused(way, error.body):
-            return True
-        if error.status not in (400, 422) or not _UNKNOWN.search(error.body):
-            return False
-        if self.renamed(error, body):
-            return True
-        for name in OPTIONAL:
-            if name in body and re.search(rf"\b{name}\b", error.body):
-                if name not in self._without:
-                    self._without.append(name)
+        if error.status in (400, 422) and _UNKNOWN.search(error.body):
+            if self.renamed(error, body):
                 return True
-        return False
+            for name in OPTIONAL:
+                if name in body and re.search(rf"\b{name}\b", error.body):
+                    if name not in self._without:
+                        self._without.append(name)
+                    return True
+        return way is not None and self._bound.refused(way, error.body)

@@ -113,10 +113,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     The header holds seconds or an HTTP date (RFC 9110, section 10.2.3).
     """
     text = headers.get("retry-after", "").strip()
-    try:
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
         return max(0.0, float(text))
-    except ValueError:
-        pass
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time())
     except (ValueError, TypeError, OverflowError):

@@ -81,23 +81,25 @@ class Bound:
 
 def bare(schema: Any) -> Any:
     """A schema of types, names and choices alone, and of no others than the named properties: what
-    vendors bind answers to. What is left out is checked when the answer is there."""
+    vendors bind answers to. Limits are told in the descriptions, and checked in the answer."""
     if isinstance(schema, list):
         return [bare(it) for it in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {
-        name: {key: bare(it) for key, it in value.items()}
-        if name in ("properties", "$defs")
-        else value
-        if name in ("const", "enum", "required")
-        else bare(value)
-        for name, value in schema.items()
-        if name not in LIMITS
-    }
+    found = {key: _part(key, it) for key, it in schema.items() if key not in LIMITS}
+    limits = [f"{key} {schema[key]}" for key in schema if key in LIMITS and key != "$schema"]
+    if limits:
+        told = [found["description"]] if "description" in found else []
+        found["description"] = "; ".join(told + limits)
     if "properties" in found:
         found["additionalProperties"] = False
     return found
+
+
+def _part(key: str, value: Any) -> Any:
+    if key in ("properties", "$defs"):  # names of the user's, which may be those of keywords
+        return {name: bare(it) for name, it in value.items()}
+    return value if key in ("const", "enum", "required") else bare(value)
 
 
 def said(messages: Sequence[tuple[str, str]], schema: str) -> list[tuple[str, str]]:

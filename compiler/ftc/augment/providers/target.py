@@ -43,10 +43,9 @@ class Target:
 
     @property
     def place(self) -> str:
-        """The URL without a user, a password and a query."""
+        """The URL without a query, which may hold a key."""
         parts = urlsplit(self.url)
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+        return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
     @property
     def what(self) -> str:
@@ -78,6 +77,11 @@ def _target(name: str, endpoint: Endpoint) -> Target:
         raise FtcError(
             f"augment.models.{name}: {url!r} is no address of a server",
             hint='give the base URL with its scheme, such as "http://host:8000/v1"',
+        )
+    if "@" in urlsplit(url).netloc:
+        raise FtcError(
+            f"augment.models.{name}: the url holds a user name or a password",
+            hint="a recipe is no place for it: key_env = ... names an environment variable",
         )
     key = os.environ.get(key_env, "").strip() if key_env else ""
     if key_env and not key:
