@@ -44,8 +44,12 @@ def _speed(result: Result) -> float:
     return result.speed
 
 
+def _bytes(result: Result) -> float:
+    return result.scores.get("file MB", float("nan")) / result.cpu
+
+
 GOALS = (
-    Goal("read", "JSON lines", _speed, "rows/CPU-s", least=500_000),
+    Goal("read", "JSON lines: 500,000 rows of 674 bytes", _bytes, "MB/CPU-s", least=337),
     Goal("exact", "exact duplicates", _speed, "rows/CPU-s", least=500_000, method="byte"),
     Goal("exact", "exact duplicates: recall", _score("recall"), least=1.0, method="normalised"),
     Goal("near", "near duplicates", _cpu, "CPU-s", most=35, scaled=True),
@@ -116,8 +120,8 @@ GOALS = (
     ),
     Goal(
         "engine",
-        "embedded on all cores against a plain loop",
-        _score("ratio"),
+        "embedded on all cores against a plain loop on each",
+        _score("each"),
         "x",
         most=1.05,
         method="all cores",

@@ -11,10 +11,12 @@ class Method(NamedTuple):
 
     `rows` is what the subject loads: texts for a peer, Arrow batches for ours. `libraries` are
     modules that are imported before the clock starts. `most` is the number of rows that a slow
-    method is given at most; `rows` that many of the first rows.
+    method is given at most; `detached`: it starts processes
+    that end without telling it what they used.
     """
 
     name: str
     run: Callable[..., Any]
     libraries: tuple[str, ...] = ()
     most: int | None = None
+    detached: bool = False

@@ -43,6 +43,11 @@ def count(answer: int, folder: Path, rows: int) -> dict[str, float]:
     return {"rows read": share(answer, rows)}
 
 
+def read(answer: int, folder: Path, rows: int) -> dict[str, float]:
+    """The share of the rows that were read, and the size of their file."""
+    return count(answer, folder, rows) | {"file MB": (folder / "rows.jsonl").stat().st_size / 1e6}
+
+
 def spans(answer: dict[str, list[Any]], folder: Path, rows: int) -> dict[str, float]:
     """Recall by kind; recall and precision over all, and of the worst kind that is planted."""
     if "spans" not in answer:

@@ -6,12 +6,16 @@ runner adds is keys, tasks, checks and, with more than one process, Daft or Ray.
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from bench_data.method import Method
 from bench_data.ours.steps import SEED, prepare
+from ftc import resources
 from ftc.prep import pipeline, runner
 from ftc.prep.clean.step import STEP as CLEAN
 from ftc.prep.step import Inputs
@@ -36,10 +40,24 @@ def collect(folder: Path) -> None:
 
 
 def _plain(folder: Path, _: Path) -> int:
+    return _loop(folder, _collected(folder))
+
+
+def _each(folder: Path, _: Path) -> int:
+    """Every process takes the next file when it is through with one, as Daft's do."""
+    with ProcessPoolExecutor(resources.processors(), get_context("spawn")) as pool:
+        return sum(pool.map(partial(_loop, folder), [[path] for path in _collected(folder)]))
+
+
+def _collected(folder: Path) -> list[Path]:
+    return sorted((folder / "plain" / "steps").glob("collect-*/rows/*.parquet"))
+
+
+def _loop(folder: Path, paths: list[Path]) -> int:
     asked = job(folder, "plain")
     inputs = Inputs(folder, asked.prepare, asked.prepare.clean, SEED)
     count = 0
-    for path in sorted((folder / "plain" / "steps").glob("collect-*/rows/*.parquet")):
+    for path in paths:
         outcome = CLEAN.apply(read_table(path), inputs)
         write_table(folder / "plain" / "out" / "rows" / path.name, outcome.rows)
         write_table(folder / "plain" / "out" / "ledger" / path.name, outcome.ledger)
@@ -61,7 +79,8 @@ def _ray(folder: Path, _: Path) -> int:
 
 METHODS = (
     Method("a plain loop", _plain),
+    Method("a plain loop on each core", _each),
     Method("ftc embedded, one process", _one),
     Method("ftc embedded, Daft on all cores", _local),
-    Method("ftc on a local Ray", _ray),
+    Method("ftc on a local Ray", _ray, detached=True),
 )
