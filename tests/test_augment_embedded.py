@@ -40,6 +40,15 @@ with serve(None, Path("."), offline=True, slots=1, context=256) as served:
     time.sleep(600)
 """
 
+STARVES = """
+import resource
+from pathlib import Path
+from ftc.augment.embedded import serve
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+with serve(None, Path("."), offline=True, slots=16, context=8192):
+    pass
+"""
+
 
 @pytest.fixture(scope="module")
 def model() -> Path:
@@ -223,6 +232,15 @@ def test_a_file_that_is_no_model_is_one_error(
     assert str(path) in str(caught.value)
     assert told in str(caught.value)
     assert caught.value.hint
+
+
+def test_too_little_memory_is_one_error(model: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", STARVES], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert "FtcError" in ran.stderr
+    assert "insufficient memory" in ran.stderr
 
 
 def test_a_name_of_a_hub_is_no_file(tmp_path: Path) -> None:

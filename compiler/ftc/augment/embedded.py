@@ -135,7 +135,7 @@ def _address(
     if not said:
         code = process.wait()
         message = f"{path}: llama.cpp cannot serve it (exit code {code})\n{_tail(log)}"
-        hint = "is the file whole, and is there memory for the model and its slots?"
+        hint = "is the file whole, and is there memory? With a lower in_flight it needs less"
         raise FtcError(message, hint=hint, exit_code=4)
     return str(json.loads(said)["url"])
 

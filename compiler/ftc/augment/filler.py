@@ -28,11 +28,11 @@ class Mood(NamedTuple):
 
 
 TEXTS: tuple[Text, ...] = ("again", "part", "mixed")
-VERDICTS: tuple[Verdict, ...] = ("yes", "no", "any")
 MOODS = (
-    *(Mood(text, verdict) for verdict in VERDICTS for text in TEXTS),
+    *(Mood(text, "yes") for text in TEXTS),
     Mood("bare", "yes"),
     Mood("again", "yes", long=True),
+    *(Mood(text, verdict) for verdict in ("no", "any") for text in TEXTS),
 )
 
 
@@ -118,6 +118,11 @@ def texts(value: Any) -> Iterator[str]:  # Any: values of a prompt
 def likely(length: int) -> int:
     """Characters of a text that is made of one of so many: as many, within bounds."""
     return min(max(length, SHORT), LIKELY)
+
+
+def chooses(schema: str) -> bool:
+    """Whether a schema leaves a choice, so that one verdict is not like another."""
+    return any(f'"{name}"' in schema for name in ("enum", "boolean", "integer", "number"))
 
 
 def strings(schema: Mapping[str, Any]) -> int:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ftc.augment import form
 from ftc.augment.estimate import Line, Part, figures
-from ftc.augment.filler import MOODS, Filler, Mood, strings
+from ftc.augment.filler import MOODS, Filler, Mood, chooses, strings
 from ftc.augment.kind import Kind, Made, Seed
 from ftc.augment.prompts import Prompts, Template
 from ftc.augment.providers.answer import estimate
@@ -141,6 +141,8 @@ def part(
     """
     runs = []
     for mood in MOODS if total else ():
+        if mood.verdict != "yes" and not any(chooses(it.schema) for it in ask.templates.values()):
+            continue
         ask.mood = mood
         for item in sample:
             ask.asked = []
