@@ -17,10 +17,13 @@ __all__ = ["LLM", "Task"]
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 logging.getLogger("distilabel").setLevel(logging.CRITICAL)
+# Of newer releases of pydantic, for each class that is made of Distilabel's.
+warnings.filterwarnings("ignore", message="The 'default' attribute with value None")
 _hook = sys.excepthook
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydantic's, of models of Distilabel that ftc does not use
+        warnings.simplefilter("ignore")
+        import distilabel.pipeline  # noqa: F401 - the first task would load it
         from distilabel.models.llms import LLM
         from distilabel.steps.tasks import Task
 except ModuleNotFoundError as error:

@@ -90,14 +90,14 @@ class Prompts:
         try:
             code = jinja.compile(source, str(path), str(path))
             template = jinja.template_class.from_code(jinja, code, jinja.make_globals(None))
-            parts = [source, *_reached(jinja, source)]
+            parts = [source, *_reached(jinja, source, path)]
         except jinja2.TemplateSyntaxError as error:
             raise FtcError(
                 f"{error.filename or path}:{error.lineno}: {error.message}",
                 hint="prompts are Jinja templates",
             ) from error
         except jinja2.TemplateNotFound as error:
-            raise FtcError(f"{path}: no template {error} to include") from error
+            raise FtcError(f"{path}: there is no template {error.name} to include") from error
         if "user" not in template.blocks:
             raise FtcError(
                 f"{path}: no block user",
@@ -151,18 +151,19 @@ def data(text: str, name: str) -> str:
     return f"<{tag}>\n{text}\n</{tag}>"
 
 
-def _reached(jinja: jinja2.Environment, source: str) -> list[str]:
+def _reached(jinja: jinja2.Environment, source: str, path: Path) -> list[str]:
     """The sources of all templates that this one includes, imports or extends."""
+    assert jinja.loader is not None
     found: dict[str, str] = {}
-    waiting = [source]
+    waiting = [(source, str(path))]
     while waiting:
-        for name in meta.find_referenced_templates(jinja.parse(waiting.pop())):
+        text, file = waiting.pop()
+        for name in meta.find_referenced_templates(jinja.parse(text, None, file)):
             if name is None:
-                raise jinja2.TemplateSyntaxError("the name of an included template is no text", 1)
+                raise jinja2.TemplateSyntaxError("no fixed name to include", 1, None, file)
             if name not in found:
-                assert jinja.loader is not None
-                found[name] = jinja.loader.get_source(jinja, name)[0]
-                waiting.append(found[name])
+                found[name], where, _ = jinja.loader.get_source(jinja, name)
+                waiting.append((found[name], where or name))
     return [found[name] for name in sorted(found)]
 
 
