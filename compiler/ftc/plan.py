@@ -104,6 +104,7 @@ class Plan:
     desirable_weight: float | None
     undesirable_weight: float | None
 
+    segments: Literal["none", "some", "all"] = "none"  # rows that say which pieces are trained
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:

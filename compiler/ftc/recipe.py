@@ -51,7 +51,15 @@ class Data(Part):
     split: Text = Field("train", description="split of the hub data set")
     revision: Text | None = Field(None, description="branch, tag or commit of the hub data set")
     format: Literal[
-        "auto", "alpaca", "sharegpt", "messages", "text", "preference", "kto", "columns"
+        "auto",
+        "alpaca",
+        "sharegpt",
+        "messages",
+        "segments",
+        "text",
+        "preference",
+        "kto",
+        "columns",
     ] = Field("auto", description="how a row is laid out; auto looks at the first rows")
     columns: dict[str, Text] | None = Field(
         None, description="role (prompt, input, output, ...) to column, with format = 'columns'"
@@ -62,7 +70,9 @@ class Data(Part):
     eval_path: Text | None = Field(None, description="file of held-out rows, instead of a share")
     on_overflow: Literal["drop", "error"] = Field("drop", description="rows over max_length")
     tokens: Literal["native", "exact"] = Field(
-        "native", description="native: each tool makes tokens of the rows; exact: ftc, for both"
+        "native",
+        description="native: each tool makes tokens of the rows; exact: ftc, for both, as it does "
+        "with rows of segments unless native is asked for",
     )
 
 

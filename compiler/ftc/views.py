@@ -43,6 +43,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tokens",
         "thinking",
         "has_tools",
+        "segments",
     ),
     "optimisation": (
         "learning_rate",

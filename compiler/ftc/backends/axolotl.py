@@ -34,6 +34,7 @@ UNCOVERED: dict[str, str] = {
     "train_rows": "a count of the rows in train.jsonl",
     "eval_rows": "a count of the rows in eval.jsonl",
     "has_tools": "stands in the rows",
+    "segments": "stands in the rows; those of all, where Axolotl makes the tokens, in their type",
     "effective_batch": "micro batch times accumulation times cards",
 }
 

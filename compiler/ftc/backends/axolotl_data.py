@@ -24,6 +24,7 @@ _CHAT = {
 BLOCKS: dict[str, dict[str, Any]] = {
     "sft": _CHAT,
     "pretrain": {"type": "completion", "field": "text"},
+    "segments": {"type": "input_output"},
     "dpo": {"type": None},
     "orpo": {"type": None},
     "kto": {"type": None},
@@ -37,7 +38,11 @@ _READY_FILE = ".tokens.jsonl"
 
 def _block(plan: Plan, path: str) -> dict[str, Any]:
     if plan.tokens == "exact":
-        return {"path": path.replace(".jsonl", _READY_FILE), **_FILE, **_READY}
+        # `field` does nothing here but say of what the tokens are made.
+        told = {"field": "segments"} if plan.segments == "all" else {}
+        return {"path": path.replace(".jsonl", _READY_FILE), **_FILE, **_READY, **told}
+    if plan.segments == "all":
+        return {"path": path, **_FILE, **BLOCKS["segments"]}
     tools = {"field_tools": "tools"} if plan.has_tools and plan.stage == "sft" else {}
     return {"path": path, **_FILE, **BLOCKS[plan.stage], **tools}
 
@@ -54,7 +59,7 @@ def _read_data(config: Native) -> dict[str, Any]:
     if rl := config.get("rl"):
         return {"stage": rl}
     block = (config.get("datasets") or [{}])[0]
-    ready = _reads_tokens(config) and "chat_template" not in config
+    ready = _reads_tokens(config) and "chat_template" not in config and "field" not in block
     if ready or block.get("type") == "completion":
         return {"stage": "pretrain"}
     return {"stage": "sft"}
@@ -70,7 +75,7 @@ def _read_tokens(config: Native) -> dict[str, Any]:
 
 
 def _chat(plan: Plan, version: str) -> bool:
-    return plan.stage != "pretrain"
+    return plan.stage != "pretrain" and plan.segments != "all"
 
 
 def _write_told(plan: Plan, version: str) -> dict[str, Any]:

@@ -122,10 +122,20 @@ LIMITS: tuple[Limit, ...] = (
         "data.tokens = 'exact'",
     ),
     Limit(
+        "tokens",
+        "error",
+        lambda plan, version: plan.segments == "some" and plan.tokens == "native",
+        "reads a file of chats or a file of segments, and these rows are both",
+        "leave data.tokens out",
+    ),
+    Limit(
         "train_on_prompt",
         "info",
         lambda plan, version: (
-            plan.train_on_prompt and plan.stage == "sft" and plan.tokens == "native"
+            plan.train_on_prompt
+            and plan.stage == "sft"
+            and plan.tokens == "native"
+            and plan.segments == "none"
         ),
         "trains on the text of every turn, not on the role headers between them",
     ),

@@ -41,6 +41,7 @@ UNCOVERED: dict[str, str] = {
     "train_rows": "a count of the rows in train.jsonl",
     "eval_rows": "a count of the rows in eval.jsonl",
     "has_tools": "stands in the rows and in dataset_info.json",
+    "segments": "ftc writes such rows as tokens",
     "effective_batch": "micro batch times accumulation times cards",
 }
 

@@ -73,6 +73,13 @@ LIMITS: tuple[Limit, ...] = (
         "take the tools out of the rows",
     ),
     Limit(
+        "tokens",
+        "error",
+        lambda plan, version: plan.segments != "none" and plan.tokens == "native",
+        "has no rows of segments",
+        "leave data.tokens out: ftc makes the tokens then",
+    ),
+    Limit(
         "thinking",
         "warning",
         lambda plan, version: plan.thinking and _templated(plan) and not template(plan).reasoning,

@@ -34,6 +34,7 @@ def records(
     `preamble` and `date` are its `system_preamble` and `template_date`.
 
     - sft: `messages` [{role, content}]; with a preamble `conversations` too
+    - sft, a row of segments: `segments` [{label, text}] instead
     - sft with tools: `messages` as JSON text, with calls, and `tools` as JSON text, for a chat
       template; `conversations` [{role, content}] and `functions` for LLaMA-Factory, which knows
       calls as turns of a role of their own
@@ -50,7 +51,8 @@ def records(
     if stage == "sft":
         held = list(examples) if tools is None else examples
         laid = _called if _wants(held, tools) else _chat
-        yield from (laid(example, preamble) for example in held)
+        for example in held:
+            yield _segments(example) if example.segments else laid(example, preamble)
     elif stage == "pretrain":
         yield from ({"id": example.id, "text": example.text} for example in examples)
     else:
@@ -80,6 +82,11 @@ def _headed(messages: Sequence[Message], preamble: str) -> Sequence[Message]:
     if first.role != "system":
         return Message("system", preamble), *messages
     return replace(first, content=preamble + first.content), *rest
+
+
+def _segments(example: Example) -> dict[str, Any]:
+    parts = [{"label": part.trained, "text": part.text} for part in example.segments]
+    return {"id": example.id, "segments": parts}
 
 
 def _chat(example: Example, preamble: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -17,13 +17,20 @@ class Message:
     tool_calls: tuple[dict[str, Any], ...] = ()
 
 
+class Segment(NamedTuple):
+    """A piece of a row that is tokenised by itself, and whether the loss takes it in."""
+
+    text: str
+    trained: bool
+
+
 @dataclass(frozen=True)
 class Example:
     """A row. `messages` is the whole chat for sft and the prompt for preference stages.
 
-    pretrain uses `text`; dpo and orpo use `chosen` and `rejected`; kto uses `completion` and
-    `label`. `id` is a hash of the content, so that equal rows have equal ids; `line` is 1-based
-    (row number in Parquet and JSON arrays).
+    A row of `segments` has no messages; pretrain uses `text`; dpo and orpo use `chosen` and
+    `rejected`; kto uses `completion` and `label`. `id` is a hash of the content, so that equal
+    rows have equal ids; `line` is 1-based (row number in Parquet and JSON arrays).
     """
 
     id: str
@@ -36,6 +43,7 @@ class Example:
     rejected: Message | None = None
     completion: Message | None = None
     label: bool | None = None
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ftc import recipe
-from ftc.data import layouts
+from ftc.data import json_rows, layouts
 from ftc.data.example import Example
 from ftc.data.table import Table
 from ftc.diagnostics import nearest
@@ -49,6 +49,13 @@ FORMATS: tuple[Format, ...] = (
         '{"prompt": "...", "completion": "...", "label": true}',
     ),
     Format(
+        "segments",
+        (("segments",),),
+        ("sft",),
+        layouts.segments,
+        '{"segments": [{"label": false, "text": "..."}, {"label": true, "text": "..."}]}',
+    ),
+    Format(
         "messages",
         (("messages",),),
         ("sft",),
@@ -86,6 +93,7 @@ ROLES: dict[str, str] = {
     "rejected": "rejected",
     "completion": "completion",
     "label": "label",
+    "segments": "segments",
 }
 _GUESSES: dict[str, tuple[str, ...]] = {
     "prompt": ("instruction", "prompt", "question", "query", "problem", "input", "article"),
@@ -108,11 +116,19 @@ def choose(table: Table, data: recipe.Data, stage: recipe.Stage) -> Format:
     if data.format != "auto":
         form = BY_NAME[data.format]
         return form if stage in form.stages else _refuse_stage(table, [form], stage)
-    fitting = [form for form in FORMATS if form.fits(columns)]
+    fitting = [form for form in FORMATS if form.fits(columns) and form.name != "segments"]
+    if segmented(row for _, row in table.rows):
+        fitting.insert(0, BY_NAME["segments"])
     legal = [form for form in fitting if stage in form.stages]
     if legal:
         return legal[0]
     return _refuse_stage(table, fitting, stage) if fitting else _refuse(table, stage)
+
+
+def segmented(rows: Iterable[dict[str, Any]]) -> bool:
+    """Whether any of these rows has segments; rows of chats may stand before it."""
+    name = json_rows.SEGMENTS
+    return any(json_rows.segmented(name, row[name]) for row in rows if name in row)
 
 
 def renamed(table: Table, names: dict[str, str]) -> Table:
@@ -150,8 +166,8 @@ def _named_columns(table: Table, names: dict[str, str], stage: recipe.Stage) -> 
         return _refuse_stage(table, fitting, stage)
     raise FtcError(
         f"data.columns: the roles {', '.join(names)} make no row for stage {stage}",
-        hint="give prompt and output; or messages; or text; or prompt, chosen and rejected; "
-        "or prompt, completion and label",
+        hint="give prompt and output; or messages; or segments; or text; or prompt, chosen and "
+        "rejected; or prompt, completion and label",
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b, sha256
+from itertools import takewhile
 from typing import Any
 
-from ftc.data.example import Example, Message
+from ftc.data.example import Example, Message, Segment
 from ftc.data.table import BadRow
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -16,15 +17,14 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",",
 def content(example: Example) -> str:
     """What a row says, as one line of JSON with fixed order; place and id are no part of it."""
     answers = [example.chosen, example.rejected, example.completion]
-    return _ENCODER.encode(
-        [
-            [_turn(message) for message in example.messages],
-            example.tools,
-            example.text,
-            [_turn(answer) if answer else None for answer in answers],
-            example.label,
-        ]
-    )
+    parts = [
+        [_turn(message) for message in example.messages],
+        example.tools,
+        example.text,
+        [_turn(answer) if answer else None for answer in answers],
+        example.label,
+    ]
+    return _ENCODER.encode([*parts, example.segments] if example.segments else parts)
 
 
 def row_id(example: Example) -> str:
@@ -41,8 +41,9 @@ def prompt_key(example: Example) -> str:
     """Equal for rows that ask the same: all before the first answer, case and spaces aside.
 
     The system turn is left out: the same question under another system turn is the same question.
+    Of segments it is what stands before the first trained one, or all where that is the first.
     """
-    asked = [example.text]
+    asked = [example.text, *_untrained(example.segments)]
     for message in example.messages:
         if message.role == "assistant":
             break
@@ -50,6 +51,11 @@ def prompt_key(example: Example) -> str:
             asked.append(message.content)
     folded = " ".join("\n".join(asked).casefold().split())
     return blake2b(folded.encode(), digest_size=8).hexdigest()
+
+
+def _untrained(segments: Sequence[Segment]) -> list[str]:
+    before = [part.text for part in takewhile(lambda part: not part.trained, segments)]
+    return before or [part.text for part in segments]
 
 
 def order(key: str, seed: int, purpose: str) -> bytes:

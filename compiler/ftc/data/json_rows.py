@@ -10,6 +10,7 @@ from ftc.data.source import Source, not_utf8
 from ftc.data.table import Table
 from ftc.errors import FtcError
 
+SEGMENTS = "segments"
 GIVE_UP = 1000  # lines that are all bad from the start: the file is no JSON Lines at all
 LISTS = ("messages", "conversations", "conversation", "chosen", "rejected", "prompt", "history")
 
@@ -139,8 +140,13 @@ def _list(value: Any, name: str) -> list[Any]:
 
 def _row_lists(value: dict[str, Any]) -> list[str]:
     """The keys of an object such as {"data": [...]}; none when the object is a row itself."""
-    lists = [key for key, inner in value.items() if _is_rows(inner)]
+    lists = [key for key, inner in value.items() if _is_rows(inner) and not segmented(key, inner)]
     return [] if set(value) & set(LISTS) else lists
+
+
+def segmented(name: str, value: Any) -> bool:
+    """Whether a column holds the segments of one row; transcripts have a list of that name, too."""
+    return name == SEGMENTS and _is_rows(value) and value[0].keys() == {"label", "text"}
 
 
 def _is_rows(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ftc.data.example import Example, Message
+from ftc.data.example import Example, Message, Segment
 from ftc.data.table import BadRow
 from ftc.data.turns import EMPTY_ANSWER, check_order, decoded, message, tools, turns
 from ftc.diagnostics import nearest
@@ -30,6 +30,22 @@ def chat(row: Row) -> Example:
 def text(row: Row) -> Example:
     """One document."""
     return _example(text=_text(row, "text", empty="empty text"))
+
+
+def segments(row: Row) -> Example:
+    """Pieces of text, each with its label: true where it is trained; among them may be chats.
+
+    Empty pieces are left out: they have no tokens.
+    """
+    value = decoded(row.get("segments"), "segments")
+    if not value and any(row.get(name) for name in _CHATS):
+        return chat(row)
+    if not isinstance(value, list):
+        raise BadRow("column 'segments' holds no list of segments")
+    found = [_segment(part, number) for number, part in enumerate(value, 1)]
+    if not any(part.trained and part.text for part in found):
+        raise BadRow("no segment with a text is labelled true")
+    return _example(segments=tuple(part for part in found if part.text))
 
 
 def preference(row: Row) -> Example:
@@ -69,6 +85,14 @@ def kto(row: Row) -> Example:
 
 def _example(**parts: Any) -> Example:  # Any: the fields of Example, passed on
     return Example(id="", file="", line=0, **parts)
+
+
+def _segment(part: Any, number: int) -> Segment:
+    if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+        raise BadRow(f"segment {number} is no object with a label and a text")
+    if part.get("label") not in (True, False):  # Axolotl would train on "false"
+        raise BadRow(f"segment {number} has the label {part.get('label')!r}, not true or false")
+    return Segment(part["text"], bool(part["label"]))
 
 
 def _chat(messages: list[Message], row: Row) -> Example:

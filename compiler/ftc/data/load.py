@@ -37,6 +37,11 @@ def load(
     """
     table = _table(data, folder, offline)
     form, good, rejected = _examples(table, data, stage, limit_bad, own_ids)
+    if data.system and all(example.segments for example in good):
+        raise FtcError(
+            "data.system is given, but rows of segments have no turns",
+            hint="write it into the first segment of each row, and leave data.system out",
+        )
     kept = sample(good, data.samples, seed)
     if data.eval_path is None:
         train, held_out = split(kept, data.eval, seed)

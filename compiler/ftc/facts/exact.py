@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from tokenizers import Encoding
 
@@ -48,9 +48,14 @@ class ExactCounter(tokens.Counter):
         total: list[int] = []
         prompt: list[int] = []
         for start in range(0, len(examples), tokens.CHUNK):
-            for encoding, found in self._encoded(examples[start : start + tokens.CHUNK]):
-                total.append(len(encoding))
-                prompt.append(sum(end <= found[-1][0] for _, end in encoding.offsets))
+            part = examples[start : start + tokens.CHUNK]
+            for example, (parts, found) in zip(part, self._encoded(part), strict=True):
+                total.append(sum(map(len, parts)))
+                prompt.append(
+                    sum(end <= found[-1][0] for _, end in parts[0].offsets)
+                    if found
+                    else tokens.masked(example, list(map(len, parts)))
+                )
             if progress:
                 progress(len(total))
         answer = [whole - before for whole, before in zip(total, prompt, strict=True)]
@@ -58,6 +63,8 @@ class ExactCounter(tokens.Counter):
 
     def refusal(self, example: Example) -> str:
         """Why a row cannot be written as tokens, "" when it can."""
+        if example.segments:
+            return ""
         try:
             spans.answers(example, self, self.end)
         except tokens.RowRefused as refused:
@@ -70,24 +77,40 @@ class ExactCounter(tokens.Counter):
         """The rows of a file, in order; RowRefused, FtcError where there is no end of text.
 
         Chats train each answer with its end, or every token with `everything`; documents are
-        bos, where the tokenizer writes one, text and eos, and train every token. The first one of
-        a row is never trained: nothing predicts it, but LLaMA-Factory would count it when it
-        averages the loss, and Axolotl would not.
+        bos, where the tokenizer writes one, text and eos, and train every token. Segments stand one
+        behind the other with nothing between or around them, as `type: input_output` of Axolotl
+        writes them; those that are labelled are trained. The first token of a row is never trained:
+        nothing predicts it, but LLaMA-Factory would count it when it averages the loss, and Axolotl
+        would not.
         """
         for start in range(0, len(examples), tokens.CHUNK):
             part = examples[start : start + tokens.CHUNK]
             if stage == "pretrain":
                 yield from self._documents(part)
                 continue
-            for encoding, found in self._encoded(part):
-                ids = encoding.ids
-                yield Row(ids, _all(ids) if everything else _labels(encoding, found))
+            for example, (parts, found) in zip(part, self._encoded(part), strict=True):
+                ids = [number for encoding in parts for number in encoding.ids]
+                if everything:
+                    labels = _all(ids)
+                else:
+                    labels = _labels(parts[0], found) if found else _kept(example, parts)
+                yield Row(ids, labels)
 
-    def _encoded(self, examples: Sequence[Example]) -> Iterator[tuple[Encoding, list[spans.Span]]]:
-        told = [spans.answers(example, self, self.end) for example in examples]
-        texts = [text for text, _ in told]
-        encoded = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        return zip(encoded, (found for _, found in told), strict=True)
+    def _encoded(
+        self, examples: Sequence[Example]
+    ) -> Iterator[tuple[list[Encoding], list[spans.Span]]]:
+        """A chat whole, and where its answers stand; segments one by one, and no such places."""
+        told = [self._told(example) for example in examples]
+        texts = [text for texts, _ in told for text in texts]
+        encoded = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        for texts, found in told:
+            yield list(islice(encoded, len(texts))), found
+
+    def _told(self, example: Example) -> tuple[Sequence[str], list[spans.Span]]:
+        if example.segments:
+            return tokens.pieces(example), []
+        text, found = spans.answers(example, self, self.end)
+        return [text], found
 
     def _documents(self, examples: Sequence[Example]) -> Iterator[Row]:
         first = [self._id(self.facts.bos)] if self.facts.adds_bos else []
@@ -125,6 +148,15 @@ def counter(model: ModelFacts, thinking: bool) -> ExactCounter | None:
 
 def _all(ids: Sequence[int]) -> list[int]:
     return [UNTRAINED, *ids[1:]]
+
+
+def _kept(example: Example, parts: Sequence[Encoding]) -> list[int]:
+    labels = [
+        number if segment.trained else UNTRAINED
+        for segment, encoding in zip(example.segments, parts, strict=True)
+        for number in encoding.ids
+    ]
+    return [UNTRAINED, *labels[1:]] if labels else []
 
 
 def _labels(encoding: Encoding, found: Sequence[spans.Span]) -> list[int]:

@@ -21,7 +21,7 @@ from ftc.data.load import (
 )
 from ftc.data.turns import EMPTY_ANSWER
 from ftc.facts import hardware, model, remembered, tokens
-from ftc.facts.records import DataFacts, Facts, Lengths, ModelFacts
+from ftc.facts.records import DataFacts, Facts, Lengths, ModelFacts, maker
 
 Progress = Callable[[str, int, int], None]  # what, rows done, rows in all
 
@@ -50,7 +50,8 @@ def gather(
     model_facts = model.gather(recipe.model, folder, offline)
     moved: set[str] = set()
     emptied: set[str] = set()
-    if not _exact(recipe):
+    exact = _exact(recipe, dataset)
+    if not exact:
         emptied = {row.id for row in (*dataset.train, *dataset.eval) if empty_system(row)}
         dataset = without_empty_system(dataset)
     if (known := model_facts.tokenizer) is not None:
@@ -59,7 +60,7 @@ def gather(
             moved = {row.id for row in (*dataset.train, *dataset.eval) if _instructed(row)}
             dataset = trimmed(folded(dataset), known.trims)
         dataset = with_system(dataset, known.default_system)
-    counter = _counter(recipe, model_facts)
+    counter = _counter(recipe, model_facts, exact)
     try:
         facts = data_facts(dataset, recipe.stage, counter, progress)
     except tokens.RowRefused as refused:
@@ -74,14 +75,15 @@ def gather(
     return Facts(model_facts, facts, hardware_facts, tuple(backends)), dataset
 
 
-def _exact(recipe: recipe.Recipe) -> bool:
+def _exact(recipe: recipe.Recipe, dataset: Dataset) -> bool:
     """Whether ftc makes the tokens, so that neither tool's ways with a row matter."""
-    return recipe.data.tokens == "exact" and recipe.stage in tokens.EXACT
+    segments = any(row.segments for row in (*dataset.train, *dataset.eval))
+    return recipe.stage in tokens.EXACT and maker(recipe.data, segments) == "exact"
 
 
-def _counter(recipe: recipe.Recipe, found: ModelFacts) -> tokens.Counter | None:
+def _counter(recipe: recipe.Recipe, found: ModelFacts, exactly: bool) -> tokens.Counter | None:
     """What counts the tokens: those that the tools make, or those that ftc writes."""
-    if not _exact(recipe):
+    if not exactly:
         return tokens.counter(found)
     from ftc.facts import exact  # noqa: PLC0415 - start-up cost, for builds that do without
 
@@ -112,6 +114,7 @@ def data_facts(
         multi_turn=sum(sum(m.role == "assistant" for m in row.messages) > 1 for row in rows),
         empty_answers=reasons[EMPTY_ANSWER],
         same_pair=reasons[SAME_PAIR],
+        segments=sum(bool(row.segments) for row in rows),
     )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ftc.data.example import Role
 from ftc.memory.shape import Shape
+
+if TYPE_CHECKING:
+    from ftc import recipe
 
 
 class Family(NamedTuple):
@@ -104,6 +107,15 @@ class DataFacts:
     same_pair: int  # preference rows with chosen == rejected
     folded: int = 0  # rows whose system turn was written into the first user turn
     emptied: int = 0  # rows whose system turn said nothing and was left out
+    segments: int = 0  # rows of segments
+
+
+def maker(data: recipe.Data, segments: bool) -> Literal["native", "exact"]:
+    """Who makes the tokens of rows: what the recipe says, else ftc where there are segments, which
+    LLaMA-Factory does not know."""
+    if "tokens" in data.model_fields_set or not segments:
+        return data.tokens
+    return "exact"
 
 
 @dataclass(frozen=True)

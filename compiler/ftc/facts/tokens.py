@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -107,13 +108,20 @@ class Counter:
         return [start for start, _ in self.tokenizer.encode(text, add_special_tokens=False).offsets]
 
     def _chat_counts(self, examples: Sequence[Example]) -> Iterator[list[int]]:
-        """Per row the tokens of the prompt, and those of prompt and answer for each answer."""
-        rendered = [self._rendered(example) for example in examples]
+        """Per row the tokens of the prompt, and those of prompt and answer for each answer.
+
+        The prompt of a row of segments is all that is not trained.
+        """
+        rendered = [pieces(example) or self._rendered(example) for example in examples]
         counts = iter(self._counts(text for texts in rendered for text in texts))
         for example, texts in zip(examples, rendered, strict=True):
+            own = list(islice(counts, len(texts)))
+            if example.segments:
+                yield [masked(example, own), sum(own)]
+                continue
             yield [
-                next(counts) + self._thought(example, text, answered=place > 0)
-                for place, text in enumerate(texts)
+                count + self._thought(example, text, answered=place > 0)
+                for place, (count, text) in enumerate(zip(own, texts, strict=True))
             ]
 
     def _thought(self, example: Example, text: str, *, answered: bool) -> int:
@@ -156,7 +164,9 @@ class Counter:
         return prompt, *whole
 
     def refusal(self, example: Example) -> str:
-        """Why the chat template refuses a row, "" when it does not."""
+        """Why the chat template refuses a row, "" when it does not, or is not asked."""
+        if example.segments:
+            return ""
         try:
             self._rendered(example)
         except RowRefused as refused:
@@ -178,10 +188,29 @@ def estimate(examples: Sequence[Example], stage: recipe.Stage) -> Lengths:
     if stage == "pretrain":
         total = [_tokens(example.text) + 1 for example in examples]
         return Lengths(False, tuple(total), (0,) * len(total), tuple(total))
-    prompt = [sum(map(_turn, asked(e))) + _tokens(str(e.tools or "")) for e in examples]
-    answer = [max(map(_turn, answers_of(example))) for example in examples]
-    total = [before + after for before, after in zip(prompt, answer, strict=True)]
+    parts = [_estimated(example) for example in examples]
+    prompt, answer = [before for before, _ in parts], [after for _, after in parts]
+    total = [before + after for before, after in parts]
     return Lengths(False, tuple(total), tuple(prompt), tuple(answer))
+
+
+def _estimated(example: Example) -> tuple[int, int]:
+    if example.segments:
+        counts = [_tokens(part.text) for part in example.segments]
+        return (before := masked(example, counts)), sum(counts) - before
+    before = sum(map(_turn, asked(example))) + _tokens(str(example.tools or ""))
+    return before, max(map(_turn, answers_of(example)))
+
+
+def pieces(example: Example) -> tuple[str, ...]:
+    """The texts of a row's segments, each of which is tokenised by itself."""
+    return tuple(part.text for part in example.segments)
+
+
+def masked(example: Example, counts: Sequence[int]) -> int:
+    """Tokens that are not trained, of the tokens of each segment."""
+    parts = zip(counts, example.segments, strict=True)
+    return sum(count for count, part in parts if not part.trained)
 
 
 def asked(example: Example) -> tuple[Message, ...]:

@@ -55,6 +55,8 @@ def warnings(row: Marked, contents: Sequence[Content], reader: Reader) -> Iterat
         trained = sum(token.trained for token in own)
         if content.kind == "answer" and trained < len(own):
             yield f"{content.name} is trained on {trained} of its {_count(len(own), 'token')}"
+        if content.bare:
+            continue
         if held := {token.text for token in own if token.kind == "control"}:
             yield f"{content.name} holds a token of the template: {' '.join(sorted(held))}"
     yield from _open(row, contents)
@@ -82,7 +84,7 @@ def _open(row: Marked, contents: Sequence[Content]) -> Iterator[str]:
     names = {
         content.turn: content.name
         for number, content in enumerate(contents)
-        if content.kind == "answer" and number in found
+        if content.kind == "answer" and number in found and not content.bare
     }
     for turn, name in names.items():
         if turn not in row.closed:

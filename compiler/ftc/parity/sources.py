@@ -17,12 +17,14 @@ class Content:
     """A message, a call or a tool of a source row; those of one message share a `turn`.
 
     `ways` are the ways in which it may be written, the likeliest first, each as parts in order.
+    `bare` text holds what a template would write around it.
     """
 
     name: str
     kind: Kind
     turn: int
     ways: tuple[tuple[str, ...], ...]
+    bare: bool = False
 
 
 def contents(record: Mapping[str, Any], role: str = "", default_system: str = "") -> list[Content]:
@@ -34,6 +36,8 @@ def contents(record: Mapping[str, Any], role: str = "", default_system: str = ""
     """
     if "text" in record:
         return [Content("the text", "answer", 0, ((record["text"],),))]
+    if "segments" in record:
+        return [_segment(part, n) for n, part in enumerate(record["segments"], 1)]
     given = _sequence(record.get("prompt"))
     answers = _sequence(record.get("completion") or record.get(role or "chosen"))
     found = list(_tools(_sequence(_read(record.get("tools")))))
@@ -47,6 +51,11 @@ def contents(record: Mapping[str, Any], role: str = "", default_system: str = ""
         seen[name] += 1
         found += _message(message, kind, turn, f"{name} {seen[name]}")
     return found
+
+
+def _segment(part: Mapping[str, Any], number: int) -> Content:
+    kind: Kind = "answer" if part["label"] else "prompt"
+    return Content(f"segment {number}", kind, number, ((part["text"],),), bare=True)
 
 
 def _message(message: Mapping[str, Any], kind: Kind, turn: int, name: str) -> Iterator[Content]:

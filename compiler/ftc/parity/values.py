@@ -25,6 +25,7 @@ _DATA = (
     "turn_end",
     "thinking",
     "has_tools",
+    "segments",
     "max_length",
     "packing",
     "train_on_prompt",

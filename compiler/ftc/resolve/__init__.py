@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftc.factors.table import Table
-from ftc.facts.records import Facts
+from ftc.facts.records import Facts, maker
 from ftc.plan import Plan
 from ftc.recipe import Recipe
 from ftc.resolve import batch, fit, length, method, schedule
@@ -49,9 +49,7 @@ def _given(sheet: Sheet) -> None:
         given = name in recipe.model_fields_set
         text = f"recipe: {name}" if given else "default of the recipe language"
         sheet.derived(name, getattr(recipe, name), text, kind="recipe" if given else "fixed")
-    given = "tokens" in recipe.data.model_fields_set
-    text = "recipe: data.tokens" if given else "each tool makes its own tokens of the rows"
-    sheet.derived("tokens", recipe.data.tokens, text, kind="recipe" if given else "fixed")
+    _tokens(sheet)
     sheet.derived("model", model.id, model.source, kind="fact")
     sheet.derived("model_revision", model.revision, "recipe: model.revision", kind="recipe")
     sheet.derived("model_type", model.shape.model_type if model.shape else "", model.source)
@@ -68,10 +66,26 @@ def _given(sheet: Sheet) -> None:
     sheet.settle("seed", int)
 
 
+def _tokens(sheet: Sheet) -> None:
+    """Who makes the tokens, and what there is of rows that bring their own mask."""
+    data, facts = sheet.recipe.data, sheet.facts.data
+    count = facts.segments
+    made = maker(data, bool(count))
+    given = "tokens" in data.model_fields_set
+    text = "recipe: data.tokens" if given else "each tool makes its own tokens of the rows"
+    if made != data.tokens:
+        text = "rows of segments, which LLaMA-Factory cannot read: ftc makes the tokens, for both"
+    sheet.derived("tokens", made, text, kind="recipe" if given else "fixed")
+    rows = len(facts.train.total) + len(facts.eval.total)
+    share = "none" if not count else "all" if count == rows else "some"
+    sheet.derived("segments", share, f"rows of segments: {count:,} of {rows:,}", kind="fact")
+
+
 def _template(sheet: Sheet) -> None:
     """What a tool must be told to render as the model's own template does on every day."""
-    known = sheet.facts.model.tokenizer if sheet.recipe.stage != "pretrain" else None
-    preamble = known.preamble if known and sheet.recipe.data.tokens == "native" else ""
+    chats = sheet.recipe.stage != "pretrain" and sheet.values["segments"] != "all"
+    known = sheet.facts.model.tokenizer if chats else None
+    preamble = known.preamble if known and sheet.values["tokens"] == "native" else ""
     date, text = known.date if known else "", "the model's chat template"
     said = f"{text} writes it before every system text" if preamble else text
     sheet.derived("system_preamble", preamble, said, kind="fact")

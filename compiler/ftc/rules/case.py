@@ -74,6 +74,11 @@ class Case:
         return self.plan.method in ("lora", "qlora")
 
     @property
+    def chats(self) -> bool:
+        """A chat template makes the text of some rows."""
+        return self.plan.stage != "pretrain" and self.plan.segments != "all"
+
+    @property
     def preference(self) -> bool:
         return self.plan.stage in PREFERENCE
 

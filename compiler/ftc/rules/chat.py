@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ftc.rules.case import Case, Fault, path, share
 
-CHAT_STAGES = ("sft", "dpo", "kto", "orpo")
 DEFAULT_SYSTEM = ("You are Qwen", "You are a helpful", "You are an AI", "Cutting Knowledge Date")
 
 
@@ -20,7 +19,7 @@ def template_missing(case: Case) -> Iterator[Fault]:
     """
     if case.plan.tokens == "exact" or not case.version("llamafactory"):
         return
-    if case.plan.stage in CHAT_STAGES and not case.plan.family:
+    if case.chats and not case.plan.family:
         text = "the chat template family of this model is not known to ftc"
         yield Fault(path("family"), text, "set model.family, such as 'chatml' or 'llama3'")
 
@@ -34,7 +33,7 @@ def template_family(case: Case) -> Iterator[Fault]:
     Source: LLaMA-Factory#2509 (26 % with `default`, 57 % with `qwen`), #5489, #5986.
     """
     tokenizer, end = case.facts.model.tokenizer, case.plan.turn_end
-    if case.plan.stage not in CHAT_STAGES or not case.recipe.model.family or not end:
+    if not case.chats or not case.recipe.model.family or not end:
         return
     if tokenizer is None or not tokenizer.chat_template:
         return
@@ -52,7 +51,9 @@ def terminator_untrained(case: Case) -> Iterator[Fault]:
     Source: axolotl#3754, axolotl PR#3756; LLaMA-Factory#5145; unsloth#416.
     """
     tokenizer = case.facts.model.tokenizer
-    if case.plan.stage != "sft" or case.recipe.model.family or not case.version("axolotl"):
+    if case.plan.stage != "sft" or not case.chats:
+        return
+    if case.recipe.model.family or not case.version("axolotl"):
         return
     if tokenizer is None or not tokenizer.chat_template:
         return
@@ -71,7 +72,7 @@ def base_vs_instruct_template(case: Case) -> Iterator[Fault]:
     Source: LLaMA-Factory#7943 (a base model under LoRA never stops), #7346.
     """
     tokenizer = case.facts.model.tokenizer
-    if case.plan.stage not in CHAT_STAGES or tokenizer is None or tokenizer.chat_template:
+    if not case.chats or tokenizer is None or tokenizer.chat_template:
         return
     remedy = "take the instruct checkpoint, or train embed_tokens and lm_head (modules_to_save)"
     yield Fault("model.id", "this model has no chat template: it is a base model", remedy)
@@ -104,8 +105,8 @@ def system_default(case: Case) -> Iterator[Fault]:
     """
     tokenizer, data = case.facts.model.tokenizer, case.facts.data
     rows = len(data.train.total) + len(data.eval.total)
-    without = rows - data.has_system
-    if case.plan.stage not in CHAT_STAGES or tokenizer is None or case.recipe.data.system:
+    without = rows - data.has_system - data.segments
+    if not case.chats or tokenizer is None or case.recipe.data.system:
         return
     found = [text for text in DEFAULT_SYSTEM if text in tokenizer.chat_template]
     if found and without > 0:

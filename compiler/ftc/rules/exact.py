@@ -36,7 +36,10 @@ def exact_without_tokenizer(case: Case) -> Iterator[Fault]:
     tokenizer = case.facts.model.tokenizer
     if tokenizer is None:
         text = f"the tokenizer of {case.facts.model.id} is not at hand"
-        yield Fault(WHERE, text, f"download the model, or {REMEDY}")
+        other = REMEDY if case.said("tokens") else f'for Axolotl alone set {WHERE} = "native"'
+        yield Fault(WHERE, text, f"download the model, or {other}")
+    elif case.plan.segments == "all":
+        return
     elif case.plan.stage == "sft" and not tokenizer.chat_template:
         yield Fault(WHERE, "the model has no chat template to lay chats out with", REMEDY)
     elif not tokenizer.eos:
