@@ -52,6 +52,18 @@ PAIRS = [
         "preference",
     )
 ]
+SEGMENTS = [
+    Row(
+        "7",
+        "a",
+        "",
+        (("masked", "<|im_start|>The cat "), ("trained", "sat.<|im_end|>")),
+        "segments",
+    ),
+    Row(
+        "8", "a", "", (("trained", "The mat"), ("masked", "The dog"), ("trained", " ")), "segments"
+    ),
+]
 JUDGED = [
     Row("5", "a", "", (("user", "Who?"), ("completion", "The cat.")), "kto", extra={"label": True})
 ]
@@ -119,7 +131,7 @@ def test_few_rows_are_all_counted(tmp_path, count):
 
 @pytest.mark.parametrize(
     ("made", "stage"),
-    [(CHATS, "sft"), (PAIRS, "dpo"), (JUDGED, "kto")],
+    [(CHATS, "sft"), (SEGMENTS, "sft"), (PAIRS, "dpo"), (JUDGED, "kto")],
     ids=lambda part: str(part)[:3],
 )
 def test_forms_are_counted_as_a_build_counts_them(tmp_path, count, made, stage):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ftc.data.example import Example, Message
+from ftc.data.example import Example, Message, Segment
 from ftc.data.identity import prompt_key
-from ftc.prep.rows import Form, Row
+from ftc.prep.rows import TRAINED, Form, Row, segment
 from ftc.recipe import Stage
 
-FORMS: dict[Stage, Form] = {
-    "sft": "chat",
-    "pretrain": "text",
-    "dpo": "preference",
-    "orpo": "preference",
-    "kto": "kto",
+FORMS: dict[Stage, tuple[Form, ...]] = {
+    "sft": ("chat", "segments"),
+    "pretrain": ("text",),
+    "dpo": ("preference",),
+    "orpo": ("preference",),
+    "kto": ("kto",),
 }
 ANSWERS = ("chosen", "rejected", "completion")
 
@@ -27,6 +27,9 @@ def record(row: Row) -> dict[str, Any]:
         told["augment"] = row.notes["augment"]
     if row.form == "text":
         return told | {"text": row.turns[0][1]}
+    if row.form == "segments":
+        parts = [{"label": role == TRAINED, "text": content} for role, content in row.turns]
+        return told | {"segments": parts}
     calls = row.extra.get("tool_calls", {})  # by the number of the turn
     turns = []
     for number, (role, content) in enumerate(row.turns):
@@ -46,6 +49,10 @@ def row(told: dict[str, Any], file: str, place: str) -> Row:
     form: Form = "text" if "text" in told else "chat" if "messages" in told else "preference"
     if form == "text":
         turns = [{"role": "text", "content": told["text"]}]
+    elif "segments" in told:
+        form = "segments"
+        said = [segment(part["text"], part["label"]) for part in told["segments"]]
+        turns = [{"role": role, "content": content} for role, content in said]
     else:
         turns = [*told["messages" if form == "chat" else "prompt"]]
         turns += [told[role][0] | {"role": role} for role in ANSWERS if role in told]
@@ -78,6 +85,9 @@ def of_example(example: Example) -> Row:
         extra["label"] = example.label
     form: Form = "preference" if example.chosen else "kto" if example.completion else "chat"
     turns = tuple((role, turn.content) for role, turn in said)
+    if example.segments:
+        form = "segments"
+        turns = tuple(segment(*part) for part in example.segments)
     return Row(
         id=example.id,
         file=example.file,
@@ -92,6 +102,9 @@ def asked(row: Row) -> str:
     """The key of what a row asks, equal to that of `ftc.data` for the same row."""
     if row.form == "text":
         return prompt_key(Example(id="", file="", line=0, text=row.turns[0][1]))
+    if row.form == "segments":
+        segments = tuple(Segment(content, role == TRAINED) for role, content in row.turns)
+        return prompt_key(Example(id="", file="", line=0, segments=segments))
     prompt = tuple(
         Message("user" if role == "user" else "tool", content)
         for role, content in _before_answer(row)

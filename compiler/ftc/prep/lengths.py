@@ -34,10 +34,16 @@ STAGES: dict[Form, recipe.Stage] = {
     "chunk": "pretrain",
     "text": "pretrain",
     "chat": "sft",
+    "segments": "sft",
     "preference": "dpo",
     "kto": "kto",
 }
-_NAMES: dict[Form, str] = {"chat": "messages", "preference": "preference", "kto": "kto"}
+_NAMES: dict[Form, str] = {
+    "chat": "messages",
+    "segments": "segments",
+    "preference": "preference",
+    "kto": "kto",
+}
 LAYOUTS = {
     form: layout.convert
     for form, name in _NAMES.items()

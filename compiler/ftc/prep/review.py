@@ -25,7 +25,18 @@ UNKNOWN = "no such row; its text may have changed"
 LOOKED_AT = "reviewed"  # the note of a row that a person kept or edited
 Word = Literal["keep", "drop", "edit"]
 WORDS: dict[str, Word] = {"keep": "keep", "drop": "drop", "edit": "edit"}
-ROLES = ("system", "user", "assistant", "tool", "chosen", "rejected", "completion", "text")
+ROLES = (
+    "system",
+    "user",
+    "assistant",
+    "tool",
+    "chosen",
+    "rejected",
+    "completion",
+    "text",
+    "trained",
+    "masked",
+)
 Turns = tuple[tuple[str, str], ...]
 
 

@@ -2,7 +2,8 @@
 
 A chunk has one turn of role `chunk`. A chat has system, user, assistant and tool turns; preference
 rows have the turns of the prompt, then one of role `chosen` and one of role `rejected`; kto rows
-one of role `completion`; pre-training rows one of role `text`.
+one of role `completion`; pre-training rows one of role `text`. Rows of segments have turns of
+roles `trained` and `masked`, which follow each other without a break in the text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Form = Literal["chunk", "chat", "text", "preference", "kto"]
+Form = Literal["chunk", "chat", "segments", "text", "preference", "kto"]
+TRAINED, MASKED = "trained", "masked"  # roles of the turns of a row of segments
 Medium = Literal["prose", "web", "mail", "transcript", "table"]
 TURN = pa.struct([("role", pa.string()), ("content", pa.string())])
 SCHEMA = pa.schema(
@@ -49,6 +51,11 @@ class Row(NamedTuple):
     extra: dict[str, Any] = {}  # noqa: RUF012 - never written to
     notes: dict[str, Any] = {}  # noqa: RUF012 - never written to
     flags: tuple[str, ...] = ()
+
+
+def segment(text: str, trained: bool) -> tuple[str, str]:
+    """The turn of a row of segments."""
+    return TRAINED if trained else MASKED, text
 
 
 def table(rows: Iterable[Row]) -> pa.Table:

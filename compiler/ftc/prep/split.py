@@ -40,7 +40,7 @@ def write(
     lines, other = Ledger(), dict[str, int]()
     owners, keys, count = array("q"), array("Q"), 0
     for row in _rows(sources):
-        if row.form == FORMS[stage]:
+        if row.form in FORMS[stage]:
             for key in (row.id, asked(row), *row.parents):
                 owners.append(count)
                 keys.append(int(key, 16))
@@ -52,13 +52,13 @@ def write(
     if not count:
         counts = ", ".join(f"{count} {form} rows" for form, count in sorted(other.items()))
         raise FtcError(
-            f"stage {stage} trains on {FORMS[stage]} rows, and there are only {counts}",
+            f"stage {stage} trains on {FORMS[stage][0]} rows, and there are only {counts}",
             hint="[prepare.annotate] makes chats of chunks; stage = 'pretrain' trains on the "
             "chunks themselves",
         )
     groups = names(np.array(owners), np.array(keys), count)
     held = held_out(groups, share, seed)
-    chosen = (row for row in _rows(sources) if row.form == FORMS[stage])
+    chosen = (row for row in _rows(sources) if row.form in FORMS[stage])
     _write(root, chosen, held.tolist())
     write_table(ledger, lines.table())
     return Split(count - int(held.sum()), int(held.sum()), other)

@@ -72,13 +72,16 @@ def _surroundings(batch: Batch, settings: Clean, wanted: str | None, spoken: Mas
 
 
 def _typography(batch: Batch, settings: Clean, wanted: str | None, spoken: Mask) -> None:
-    results = batch.role("tool")  # data of programs
+    left = batch.role("tool")  # data of programs
+    left |= batch.role(table.TRAINED) | batch.role(
+        table.MASKED
+    )  # a template's own blanks are in them
     if settings.punctuation:
-        punctuation.clean(batch, results)
+        punctuation.clean(batch, left)
     if settings.quotes != "keep":
-        quotes.clean(batch, settings.quotes, wanted, results)
+        quotes.clean(batch, settings.quotes, wanted, left)
     if settings.whitespace:
-        whitespace.clean(batch, spoken, results)
+        whitespace.clean(batch, spoken, left)
 
 
 def _outcome(

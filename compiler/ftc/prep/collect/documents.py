@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ftc.data.json_rows import LISTS
+from ftc.data.json_rows import LISTS, SEGMENTS, segmented
 from ftc.prep.collect import encoding
 from ftc.prep.collect.lines import Lines, chunks, record, slowly
 from ftc.prep.collect.opened import Opened
@@ -73,13 +73,18 @@ def _document(values: Values) -> Iterator[Record | Bad]:
         key = values.value()
         values.skip(":")
         listed = values.peek() == "[" and key not in LISTS and not set(row) & set(LISTS)
-        if listed and values.holds_objects():
+        if not listed or not values.holds_objects():
+            row[key] = values.value()
+        elif key == SEGMENTS and segmented(key, held := values.value()):
+            row[key] = held
+        else:
             if found:
                 raise Unreadable("more than one list of rows", f"{found}, {key}")
             found = str(key)
-            yield from _array(values)
-        else:
-            row[key] = values.value()
+            if key == SEGMENTS:
+                yield from (record(f"row {number}", item) for number, item in enumerate(held, 1))
+            else:
+                yield from _array(values)
         if values.peek() != "}":
             values.skip(",")
     values.skip("}")
@@ -90,5 +95,10 @@ def _document(values: Values) -> Iterator[Record | Bad]:
 
 
 def _row_lists(value: dict[str, Any]) -> bool:
-    lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    lists = [
+        key
+        for key, inner in value.items()
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict)
+        if not segmented(key, inner)
+    ]
     return bool(lists) and not set(value) & set(LISTS)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ftc.data.example import Example, Message
-from ftc.data.formats import BY_NAME, FORMATS, ROLES, Format
+from ftc.data.formats import BY_NAME, FORMATS, ROLES, Format, segmented
 from ftc.data.table import BadRow
 from ftc.prep.collect.piece import Bad, Found, Piece, Unreadable
 from ftc.prep.collect.prose import Block, cut
 from ftc.prep.collect.quick import QUICK
-from ftc.prep.rows import Form
+from ftc.prep.rows import Form, segment
 from ftc.preparation.collect import Collect
 
 Row = dict[str, Any]
@@ -35,6 +36,7 @@ _PROMPT = {"prompt", "question", "instruction", "input"}
 _USED = {  # the columns that each format reads; the rest is the source's own data
     "preference": _CHAT | _PROMPT | {"chosen", "rejected"},
     "kto": _CHAT | _PROMPT | {"completion", "label", "kto_tag"},
+    "segments": _CHAT | {"segments"},
     "messages": _CHAT,
     "sharegpt": _CHAT,
     "alpaca": {"instruction", "input", "output", "system", "system_prompt", "history", "tools"},
@@ -43,6 +45,7 @@ _USED = {  # the columns that each format reads; the rest is the source's own da
 FORMS: dict[str, Form] = {
     "preference": "preference",
     "kto": "kto",
+    "segments": "segments",
     "messages": "chat",
     "sharegpt": "chat",
     "alpaca": "chat",
@@ -80,7 +83,7 @@ def choose(rows: Sequence[Row], settings: Collect) -> Layout:
     else:
         names = ()
     for form in FORMATS:
-        if form.fits(columns) and (form.name != "kto" or _labelled(rows, names)):
+        if form.fits(columns) and _means(form.name, rows, names):
             if form.name == "text" and settings.documents == "chunk":
                 break
             return Layout(form, "", names)
@@ -128,6 +131,9 @@ def _finished(place: str, example: Example, row: Row, form: str, recoded: int) -
         extra = {_own(name): value for name, value in row.items() if name not in used}
     if form == "text":
         return Piece(place, ("text", example.text), _title(row), "table", extra, "text", recoded)
+    if example.segments:
+        said = tuple(chain.from_iterable(segment(*part) for part in example.segments))
+        return Piece(place, said, "", "table", extra, "segments", recoded)
     turns: list[str] = []
     calls: dict[str, Any] = {}
     for message in example.messages:
@@ -146,7 +152,8 @@ def _finished(place: str, example: Example, row: Row, form: str, recoded: int) -
         extra["tool_calls"] = calls
     if example.label is not None:
         extra["label"] = example.label
-    return Piece(place, tuple(turns), "", "table", extra, FORMS[form], recoded)
+    kind: Form = "chat" if form == "segments" else FORMS[form]
+    return Piece(place, tuple(turns), "", "table", extra, kind, recoded)
 
 
 def _chunks(place: str, row: Row, column: str, settings: Collect, recoded: int) -> Iterator[Found]:
@@ -171,6 +178,13 @@ def _own(name: Any) -> str:
 def _title(row: Row) -> str:
     found = next((row[name] for name in TITLES if isinstance(row.get(name), str)), "")
     return " ".join(found.split())
+
+
+def _means(form: str, rows: Sequence[Row], names: Sequence[tuple[str, str]]) -> bool:
+    """Whether columns with the names of a format hold what it wants."""
+    if form == "segments":
+        return bool(names) or segmented(rows)
+    return form != "kto" or _labelled(rows, names)
 
 
 def _labelled(rows: Sequence[Row], names: Sequence[tuple[str, str]]) -> bool:
