@@ -224,7 +224,7 @@ def test_rows_are_cleaned_and_judged_for_quality(case):
     kept = case.run(odd, empty)
     assert kept == [odd.id]
     (row,) = [it for part in case.passed.kept() for it in part.to_pylist()]
-    assert row["turns"][1]["content"] == "It’s a café by the sea."
+    assert row["turns"][1]["content"] == "It\u2019s a café by the sea."
     assert {step for _, step, _ in case.reasons()} <= {"clean", "quality", "split"}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftc import __version__, backends, rules
+from ftc.augment.result import used
 from ftc.backends import versions
 from ftc.backends.rows import records
 from ftc.data.chunks import split
@@ -23,7 +24,6 @@ from ftc.facts.gather import gather
 from ftc.facts.records import Facts
 from ftc.facts.tokens import counter
 from ftc.plan import Plan
-from ftc.prep.result import used
 from ftc.recipe import Recipe, parse, read_text
 from ftc.resolve import resolve
 from ftc.rules.case import Case

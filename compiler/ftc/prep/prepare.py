@@ -59,7 +59,7 @@ def prepare(
     steps = known if last is None else known[: known.index(last) + 1]
     with _alone(root):
         sources = collect.found(job.inputs(COLLECT))
-        read = [_read(job, it.path) for it in sources if it.path.is_file()]
+        read = [result.seen(it.path, job.folder) for it in sources if it.path.is_file()]
         hashes = {job.folder / it.path: it.sha256 for it in read}
         for _ in _beside(job, steps):
             pass  # FtcError when one is missing, before the first step
@@ -75,7 +75,8 @@ def _finished(
     """Write the files of rows, unless those that are there come from the same steps."""
     steps = {it.done.step: it.done.key for it in ran}
     settings = result.settings(recipe)
-    files = tuple(dict.fromkeys((*sources, *(_read(job, it) for it in _beside(job, list(steps))))))
+    beside = [result.seen(path, job.folder) for path in _beside(job, list(steps))]
+    files = tuple(dict.fromkeys((*sources, *beside)))
     before = result.read(job.root)
     if before and (before.settings, before.steps) == (settings, steps) and _there(job.root, before):
         result.write(job.root, result.State(settings, steps, files, before.train, before.eval))
@@ -104,14 +105,6 @@ def _beside(job: Job, steps: Sequence[str]) -> Iterator[Path]:
     for step in steps[1:]:
         files = pipeline.load(step).files
         yield from files(job.inputs(step)) if files else ()
-
-
-def _read(job: Job, path: Path) -> result.Read:
-    """A file as it is now."""
-    at = path.stat()
-    near = path.is_relative_to(job.folder)
-    name = path.relative_to(job.folder) if near else path
-    return result.Read(name.as_posix(), at.st_size, at.st_mtime_ns, result.content_hash(path))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -87,12 +88,7 @@ def used(recipe: Recipe, folder: Path) -> Recipe:
     """
     if recipe.preparation is None:
         return recipe
-    for key in ("path", "hub"):
-        if getattr(recipe.data, key) is not None:
-            raise FtcError(
-                f"data.{key} and [prepare] are both given",
-                hint="name it in prepare.sources, or take [prepare] out",
-            )
+    check(recipe)
     place = root(recipe, folder)
     state = read(place)
     if state is None:
@@ -108,16 +104,45 @@ def used(recipe: Recipe, folder: Path) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
 
 
+def check(recipe: Recipe) -> None:
+    """FtcError when a recipe names its rows twice."""
+    for key in ("path", "hub"):
+        if recipe.preparation is not None and getattr(recipe.data, key) is not None:
+            raise FtcError(
+                f"data.{key} and [prepare] are both given",
+                hint="name it in prepare.sources, or take [prepare] out",
+            )
+
+
 def stale(recipe: Recipe, folder: Path, state: State) -> str:
     """Why prepared rows are not those of the recipe and its files; "" when they are."""
     if state.settings != settings(recipe):
         return "was prepared with other settings"
-    for file in state.files:
+    return changed(folder, state.files, "it was prepared")
+
+
+def changed(folder: Path, files: Iterable[Read], since: str) -> str:
+    """Which of some files is not what it was; "" when all are."""
+    for file in files:
         if not (folder / file.path).exists():
-            return f"{file.path} is gone since it was prepared"
+            return f"{file.path} is gone since {since}"
         if _changed(folder / file.path, file):
-            return f"{file.path} has changed since it was prepared"
+            return f"{file.path} has changed since {since}"
     return ""
+
+
+def seen(path: Path, folder: Path) -> Read:
+    """A file as it is now; FtcError when it cannot be read."""
+    try:
+        at = path.stat()  # before its content: a later change is noticed
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return Read(named(path, folder), at.st_size, at.st_mtime_ns, content_hash(path))
+
+
+def named(path: Path, folder: Path) -> str:
+    """A file relative to the recipe's folder, where it lies below it."""
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
 
 
 def _changed(path: Path, file: Read) -> bool:
@@ -134,4 +159,8 @@ def content_hash(path: Path) -> str:
         with path.open("rb") as stream:
             return file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise FtcError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> FtcError:
+    return FtcError(f"{path}: cannot be read: {error.strerror or error}")

@@ -1,0 +1,219 @@
+"""What `ftc augment` leaves: files of rows, the ledger of all that was made, and the sheet of
+annotations. Each is there whole or not at all, and the state is written last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from shutil import copyfileobj
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ftc.augment import result
+from ftc.augment.kind import Made, Refused
+from ftc.augment.result import State
+from ftc.augment.seeds import Seeds, Source
+from ftc.augment.sieve import LEDGER
+from ftc.data.example import Rejected
+from ftc.prep.annotate.sheet import COLUMNS, MADE
+from ftc.prep.canonical import record
+from ftc.prep.ledger import Ledger
+from ftc.prep.rows import Row, each
+from ftc.prep.store import BATCH, whole, write_json
+from ftc.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows in the files: `human` are those that `ftc augment` started from."""
+
+    root: Path
+    human: int
+    made: int
+    eval: int
+
+
+def write(
+    recipe: Recipe,
+    folder: Path,
+    kept: Iterable[pa.Table],
+    ledger: Iterable[pa.Table],
+    state: State,
+    seeds: Seeds,
+) -> Result:
+    """Rows of yours as they are and then those that were `kept`, the held-out rows as they are, and
+    the `ledger`, tables of `sieve.LEDGER`, with a line more for each row that was kept.
+
+    `state` is what `result.now` said before rows were made.
+    """
+    root = result.root(recipe, folder)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / result.STATE).unlink(missing_ok=True)
+    counted: list[int] = []
+
+    def rows(lines: Path) -> None:
+        groups = _groups(_all(root, kept, ledger, seeds, counted))
+        with pq.ParquetWriter(lines, LEDGER, compression="zstd") as writer:
+            for group in groups:
+                writer.write_table(group)
+
+    whole(root / result.LEDGER, rows)
+    if seeds.eval_path is None:
+        (root / result.EVAL).unlink(missing_ok=True)
+    else:
+        _copied(seeds.eval_path, root / result.EVAL)
+    made = sum(counted)
+    done = replace(state, train=seeds.count + made, made=made, eval=seeds.held_out)
+    write_json(root / result.STATE, asdict(done))
+    return Result(root, seeds.count, made, seeds.held_out)
+
+
+def sheet(recipe: Recipe, folder: Path, made: Iterable[Row], chunks: Source) -> int:
+    """Fill the sheet that `[prepare.annotate]` reads with rows that were made of chunks; how many.
+
+    Rows come in the order of their chunks, kind by kind. An empty sheet says that nothing came.
+    """
+    count = 0
+
+    def write(beside: Path) -> None:
+        nonlocal count
+        with beside.open("w", encoding="utf-8", newline="\n") as stream:
+            for row, chunk in _with_chunks(made, chunks):
+                stream.write(json.dumps(_line(row, chunk), ensure_ascii=False) + "\n")
+                count += 1
+
+    whole(result.sheet(recipe, folder), write)
+    return count
+
+
+def story(found: Iterable[Made | Refused], make: int, kind: str) -> pa.Table:
+    """Lines of `sieve.LEDGER` for what came of seeds: a line for each row, and for each seed of
+    which none came."""
+    lines, steps = Ledger(), []
+    for it in found:
+        steps.append("model" if isinstance(it, Refused) and it.failed else "make")
+        if isinstance(it, Refused):
+            detail = f"of {it.seed}: {it.detail}" if it.detail else f"of {it.seed}"
+            lines.add("refused", "", it.reason, detail=detail)
+        else:
+            _add(lines, it.row, kind)
+    return _told(lines, steps, [make] * len(steps), [kind] * len(steps))
+
+
+def rejected(rows: Iterable[Rejected]) -> pa.Table:
+    """Lines of `sieve.LEDGER` for rows of [data] that cannot be trained on."""
+    lines = Ledger()
+    for row in rows:
+        place = f"line {row.line}"
+        lines.add("refused", "", "bad row", detail=row.reason, file=row.file, place=place)
+    count = lines.table().num_rows
+    return _told(lines, ["data"] * count, [0] * count, [""] * count)
+
+
+def _all(
+    root: Path,
+    kept: Iterable[pa.Table],
+    ledger: Iterable[pa.Table],
+    seeds: Seeds,
+    counted: list[int],
+) -> Iterator[pa.Table]:
+    """The lines of the ledger; train.jsonl is written on the way, since rows come but once."""
+    yield from ledger
+    told: list[pa.Table] = []
+
+    def train(beside: Path) -> None:
+        with beside.open("wb") as stream:
+            _copy(seeds.train_path, stream)
+            for table in kept:
+                for row in each(table):
+                    line = json.dumps(record(row), ensure_ascii=False)
+                    stream.write(line.encode() + b"\n")
+                counted.append(table.num_rows)
+                told.append(_kept(table))
+
+    whole(root / result.TRAIN, train)
+    yield from told
+
+
+def _kept(table: pa.Table) -> pa.Table:
+    lines = Ledger()
+    makes, kinds = [], []
+    for row in each(table):
+        note = row.notes.get("augment", {})
+        makes.append(note.get("make", 0))
+        kinds.append(note.get("kind", ""))
+        lines.add("made", row.id, "kept", file=row.file, place=row.place)
+    return _told(lines, ["kept"] * len(makes), makes, kinds)
+
+
+def _add(lines: Ledger, row: Row, kind: str) -> None:
+    said = "\n".join(content for _, content in row.turns)
+    parents = " and ".join(row.parents)
+    lines.add("made", row.id, kind, detail=f"of {parents}", file=row.file, place=row.place,
+              after=said)  # fmt: skip
+
+
+def _told(lines: Ledger, steps: list[str], makes: list[int], kinds: list[str]) -> pa.Table:
+    columns = [
+        pa.array(steps, pa.string()),
+        pa.array(makes, pa.int64()),
+        pa.array(kinds, pa.string()),
+    ]
+    return pa.table([*columns, *lines.table().columns], schema=LEDGER)
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same lines in tables of `BATCH` lines, but for the last one."""
+    waiting = LEDGER.empty_table()
+    for table in tables:
+        waiting = pa.concat_tables([waiting, table])
+        while waiting.num_rows >= BATCH:
+            yield waiting.slice(0, BATCH)
+            waiting = waiting.slice(BATCH)
+    yield waiting
+
+
+def _line(row: Row, chunk: Row) -> dict[str, object]:
+    told = dict(row.turns)
+    return dict.fromkeys(COLUMNS, "") | {
+        "id": chunk.id,
+        "file": chunk.file,
+        "place": chunk.place,
+        "title": chunk.title,
+        "text": chunk.turns[0][1],
+        "instruction": told["user"],
+        "output": told["assistant"],
+        MADE: row.notes["augment"],
+    }
+
+
+def _with_chunks(made: Iterable[Row], chunks: Source) -> Iterator[tuple[Row, Row]]:
+    """Each row with its chunk, which is its first parent."""
+    stream = chunks.train()
+    chunk = next(stream, None)
+    for row in made:
+        again = False
+        while chunk is None or chunk.id != row.parents[0]:
+            chunk = next(stream, None)
+            if chunk is None:
+                if again:
+                    raise ValueError(f"row {row.id} was made of no chunk that is there")
+                stream, again = chunks.train(), True
+        yield row, chunk
+
+
+def _copied(source: Path, path: Path) -> None:
+    def write(beside: Path) -> None:
+        with beside.open("wb") as stream:
+            _copy(source, stream)
+
+    whole(path, write)
+
+
+def _copy(source: Path, out: BinaryIO) -> None:
+    with source.open("rb") as stream:
+        copyfileobj(stream, out)
