@@ -91,7 +91,7 @@ def test_files_of_segments_are_read_with_their_masks(name):
 def test_its_chats_and_documents_are_read():
     for name, system in (
         ("simplified_conversation_list", 4),
-        ("simplified_conversation_rag_list", 4),
+        ("simplified_data_rag", 4),
     ):
         found = load(recipe.Data(path=f"{name}.jsonl", eval=0), "sft", MADE, seed=1)
         assert (found.format, found.rejected) == ("sharegpt", ())

@@ -43,6 +43,7 @@ COLUMNS = {
         "`messages` and `tools` as JSON text; `conversations`, `functions`",
         "`sharegpt` on `conversations`, calls as `function_call`, results as `observation`",
     ),
+    "sft of segments": ("`segments`", "none: ftc writes tokens"),
     "pretrain": ("`text`", "`alpaca` with `text` as the prompt, stage `pt`"),
     "dpo": (
         "`prompt`, `chosen`, `rejected`; `better`, `worse`",
@@ -108,7 +109,8 @@ def page() -> Iterator[str]:
         yield from _constants(TITLES[name], tool)
     yield ROWS.rstrip("\n")
     for stage, (columns, factory) in COLUMNS.items():
-        block = axolotl_data.BLOCKS[stage.split()[0]]
+        words = stage.split()
+        block = axolotl_data.BLOCKS.get(words[-1]) or axolotl_data.BLOCKS[words[0]]
         kind = f"`{yaml_value(block['type'])}`" if block["type"] else "no `type`"
         yield f"| {stage} | {columns} | {kind} | {factory} |"
     yield EQUAL.rstrip("\n")
