@@ -60,15 +60,10 @@ class Lane:
             started = await self._turn()
             self.in_flight += 1
             try:
-                async with asyncio.timeout(self.endpoint.timeout):
-                    answer = await self.provider.ask(question, seed)
+                answer = await self.provider.ask(question, seed)
             except Trouble as error:
                 self._note(error, started)
                 raise
-            except TimeoutError as error:
-                trouble = Trouble("no answer in time", f"after {self.endpoint.timeout:g} seconds")
-                self._note(trouble, started)
-                raise trouble from error
             finally:
                 self.in_flight -= 1
             self._note(None, started)

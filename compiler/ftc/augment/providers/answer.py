@@ -39,8 +39,11 @@ class Provider(Protocol):
     """Asks one model; all calls come from one event loop."""
 
     async def ask(self, question: Question, seed: int) -> Answer:
-        """One answer. Trouble when there is none; FtcError when there will be none to any question
-        before the user has mended something."""
+        """One answer, within the endpoint's time-out.
+
+        Trouble when there is none; FtcError when there will be none to any question before the user
+        has mended something.
+        """
 
     async def close(self) -> None:
         """Connections end."""

@@ -6,6 +6,7 @@ errors.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -90,7 +91,10 @@ class Chat:
         """The bytes of a response with status 200."""
         content = json.dumps(body)  # ASCII: half a surrogate pair is the server's to refuse
         try:
-            async with self._client.stream("POST", self._url, content=content) as response:
+            async with (
+                asyncio.timeout(self._target.endpoint.timeout),
+                self._client.stream("POST", self._url, content=content) as response,
+            ):
                 data = bytearray()
                 async for chunk in response.aiter_bytes():
                     data += chunk
@@ -100,7 +104,7 @@ class Chat:
                     text = data.decode("utf-8", "replace")
                     raise Status(response.status_code, response.headers, text)
                 return bytes(data)
-        except httpx2.TimeoutException as error:
+        except (httpx2.TimeoutException, TimeoutError) as error:
             raise Trouble("no answer in time") from error
         except httpx2.ConnectError as error:
             raise Trouble("no connection", str(error), then="unreachable") from error

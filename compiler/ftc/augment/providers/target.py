@@ -9,11 +9,14 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import file_digest, sha256
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from ftc.augmentation import Endpoint
 from ftc.errors import FtcError
 
+WEIGHTS = (".safetensors", ".bin", ".json", ".model", ".txt", ".jinja")
 HOSTED = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
     "anthropic": ("https://api.anthropic.com", "ANTHROPIC_API_KEY"),
@@ -22,8 +25,8 @@ HOSTED = {
 
 @dataclass(frozen=True)
 class Target:
-    """A model to ask. Where ftc serves it, `content` is a hash of the model's own file, and `ended`
-    says how its server ended, "" while it runs."""
+    """A model to ask. `content` is a hash of the model's own files where ftc reads them; where ftc
+    serves it, `ended` says how its server ended, "" while it runs."""
 
     name: str  # in `augment.models`
     endpoint: Endpoint
@@ -38,7 +41,7 @@ class Target:
         """Everything of the model that decides about answers, as one line of text."""
         it = self.endpoint
         url = "" if it.provider == "embedded" else self.place
-        parts = [it.provider, self.model, url, self.content]
+        parts = [it.provider, "" if self.content else self.model, url, self.content]
         return json.dumps([*parts, it.temperature, it.top_p, it.max_tokens, it.structured])
 
     @property
@@ -58,17 +61,25 @@ class Target:
 
 
 def targets(
-    models: Mapping[str, Endpoint], served: Mapping[str, Target] | None = None
+    models: Mapping[str, Endpoint],
+    served: Mapping[str, Target] | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Target]:
-    """The models of a recipe, ready to be asked; `served` are those that ftc itself serves.
+    """The models of a recipe, ready to be asked; `served` are those that ftc itself serves, and
+    `folder` is that of the recipe, where folders of models are looked for.
 
     FtcError when a key is not in the environment.
     """
-    served = served or {}
-    return {name: served.get(name) or _target(name, it) for name, it in models.items()}
+    served, folder = served or {}, folder or Path()
+    return {name: served.get(name) or _target(name, it, folder) for name, it in models.items()}
 
 
-def _target(name: str, endpoint: Endpoint) -> Target:
+def _target(name: str, endpoint: Endpoint, folder: Path) -> Target:
+    if endpoint.provider == "transformers":
+        model = endpoint.model or ""
+        path = folder / model
+        content = _content(path) if path.is_dir() else ""
+        return Target(name, endpoint, str(path) if content else model, content=content)
     url, key_env = HOSTED.get(endpoint.provider, ("", ""))
     if endpoint.url is not None:
         url, key_env = endpoint.url, ""
@@ -95,3 +106,13 @@ def _target(name: str, endpoint: Endpoint) -> Target:
             hint="letters, digits and signs of ASCII only: is it the key that stands there?",
         )
     return Target(name, endpoint, endpoint.model or "", url, key)
+
+
+def _content(folder: Path) -> str:
+    """A hash of the files in a folder that answers depend on."""
+    paths = sorted(it for it in folder.iterdir() if it.suffix in WEIGHTS and it.is_file())
+    found = sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            found.update(f"{path.name} {file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return found.hexdigest() if paths else ""
