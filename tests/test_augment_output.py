@@ -1,6 +1,7 @@
 """What ftc augment leaves, and that a build takes it, or says why it does not."""
 
 import json
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ import small_models
 
 from ftc import recipe as recipes
 from ftc.augment import output, result
+from ftc.augment.gates import Passed
 from ftc.augment.kind import Made, Refused
 from ftc.augment.seeds import chunks, rows
 from ftc.augment.sieve import LEDGER
@@ -19,6 +21,7 @@ from ftc.data.load import load
 from ftc.errors import FtcError
 from ftc.prep.prepare import prepare
 from ftc.prep.rows import Row, identity, table
+from ftc.prep.store import write_table
 
 RECIPE = """
 name = "cats"
@@ -84,8 +87,19 @@ def finished(path, recipe):
     told = output.story(
         [*(Made(row, ("k",)) for row in new), Refused("0" * 16, True, "no answer")], 1, "paraphrase"
     )
-    kept = [table(new[:2]), table(new[2:4])]
-    return output.write(recipe, path, kept, [told], state, seeds), seeds
+    return output.write(root(path), seeds, came_through(path, new[:4]), [told], state), seeds
+
+
+def root(path):
+    return path / "augmented" / "cats"
+
+
+def came_through(path, rows):
+    """What gates leave: two batches, the first of two rows."""
+    batches = [path / "gates" / f"{i}.parquet" for i in range(2)]
+    write_table(batches[0], table(rows[:2]))
+    write_table(batches[1], table(rows[2:]))
+    return Passed(tuple(batches), (), {}, Counter({1: len(rows)}), {})
 
 
 def lines(path):
@@ -142,11 +156,11 @@ def test_what_breaks_off_is_not_taken_for_finished(tmp_path):
     state, seeds = result.now(recipe, tmp_path), rows(recipe, tmp_path)
 
     def broken():
-        yield table([made(next(seeds.train()))])
+        yield output.rejected([Rejected("rows.jsonl", 3, "empty answer")])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        output.write(recipe, tmp_path, broken(), [], state, seeds)
+        output.write(root(tmp_path), seeds, came_through(tmp_path, []), broken(), state)
     with pytest.raises(FtcError, match="holds no augmented rows") as caught:
         result.used(recipe, tmp_path)
     assert caught.value.hint == "run first: ftc augment RECIPE"

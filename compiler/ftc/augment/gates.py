@@ -103,13 +103,20 @@ def below(row: Row, judge: Judge | None) -> tuple[str, str]:
     return (BELOW, f"{score:.2f} of {judge.threshold:.2f}") if score < judge.threshold else ("", "")
 
 
+def dropped(row: Row, step: str, reason: str, detail: str = "") -> pa.Table:
+    """One line of `sieve.LEDGER` for a row that goes elsewhere than in `passed`."""
+    rows = table([row])
+    lines = sieve.looked_at(rows, lambda _: (reason, detail)).ledger
+    return sieve.told(lines, step, rows)
+
+
 def _gates(seeds: Seeds, recipe: Recipe, folder: Path, work: Path) -> list[tuple[str, Gate]]:
     """Each by its name, in the order of the steps of `ftc prepare`."""
     augment = recipe.augmentation
     prepare = recipe.preparation or Prepare(sources=["."], skip=["redact"])
     seed = SEED if recipe.training.seed is None else recipe.training.seed
-    train = sieve.written(_tables(seeds.train()), work / "train")
-    held = sieve.written(_tables(seeds.eval()), work / "held")
+    train = sieve.written(tables(seeds.train()), work / "train")
+    held = sieve.written(tables(seeds.eval()), work / "held")
 
     def inputs(step: str) -> Inputs:
         return Inputs(folder, prepare, getattr(prepare, step), seed)
@@ -208,7 +215,8 @@ def _good(found: Sieve, inputs: Inputs, human: Sequence[Path]) -> None:
     found.through(pipeline.load("quality"), replace(inputs, settings=settings), beside=human)
 
 
-def _tables(rows: Iterable[Row]) -> Iterator[pa.Table]:
+def tables(rows: Iterable[Row]) -> Iterator[pa.Table]:
+    """Rows in full batches."""
     some = iter(rows)
     while batch := list(islice(some, BATCH)):
         yield table(batch)

@@ -6,14 +6,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from shutil import copyfileobj
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftc.augment import result
+from ftc.augment.gates import Passed
 from ftc.augment.kind import Made, Refused
 from ftc.augment.result import State
 from ftc.augment.seeds import Seeds, Source
@@ -38,35 +39,25 @@ class Result:
 
 
 def write(
-    recipe: Recipe,
-    folder: Path,
-    kept: Iterable[pa.Table],
-    ledger: Iterable[pa.Table],
-    state: State,
-    seeds: Seeds,
+    root: Path, seeds: Seeds, passed: Passed, ledger: Iterable[pa.Table], state: State
 ) -> Result:
-    """Rows of yours as they are and then those that were `kept`, the held-out rows as they are, and
-    the `ledger`, tables of `sieve.LEDGER`, with a line more for each row that was kept.
+    """Write rows of yours as they are and then made ones that `passed`, the held-out rows as they
+    are, and the ledger: bad rows of [data], then tables of `sieve.LEDGER` about what came of seeds,
+    what gates say, and a line for each row that was kept.
 
-    `state` is what `result.now` said before rows were made.
+    `root` is the folder of `result.root`, `state` what `result.now` said before rows were made.
     """
-    root = result.root(recipe, folder)
     root.mkdir(parents=True, exist_ok=True)
     (root / result.STATE).unlink(missing_ok=True)
-    counted: list[int] = []
-
-    def rows(lines: Path) -> None:
-        groups = _groups(_all(root, kept, ledger, seeds, counted))
-        with pq.ParquetWriter(lines, LEDGER, compression="zstd") as writer:
-            for group in groups:
-                writer.write_table(group)
-
-    whole(root / result.LEDGER, rows)
+    lines = chain([rejected(seeds.rejected)], ledger, passed.ledger(), map(_kept, passed.kept()))
+    whole(root / result.LEDGER, lambda beside: _write_ledger(lines, beside))
+    whole(root / result.TRAIN, lambda beside: _write_rows(seeds.train_path, passed.kept(), beside))
     if seeds.eval_path is None:
         (root / result.EVAL).unlink(missing_ok=True)
     else:
-        _copied(seeds.eval_path, root / result.EVAL)
-    made = sum(counted)
+        held = seeds.eval_path
+        whole(root / result.EVAL, lambda beside: _write_rows(held, (), beside))
+    made = passed.left.total()
     done = replace(state, train=seeds.count + made, made=made, eval=seeds.held_out)
     write_json(root / result.STATE, asdict(done))
     return Result(root, seeds.count, made, seeds.held_out)
@@ -114,29 +105,19 @@ def rejected(rows: Iterable[Rejected]) -> pa.Table:
     return _told(lines, ["data"] * count, [0] * count, [""] * count)
 
 
-def _all(
-    root: Path,
-    kept: Iterable[pa.Table],
-    ledger: Iterable[pa.Table],
-    seeds: Seeds,
-    counted: list[int],
-) -> Iterator[pa.Table]:
-    """The lines of the ledger; train.jsonl is written on the way, since rows come but once."""
-    yield from ledger
-    told: list[pa.Table] = []
+def _write_rows(source: Path, more: Iterable[pa.Table], out: Path) -> None:
+    """The lines of a file, byte for byte, and then a line for each row of tables."""
+    with source.open("rb") as lines, out.open("wb") as stream:
+        copyfileobj(lines, stream)
+        for table in more:
+            for row in each(table):
+                stream.write(json.dumps(record(row), ensure_ascii=False).encode() + b"\n")
 
-    def train(beside: Path) -> None:
-        with beside.open("wb") as stream:
-            _copy(seeds.train_path, stream)
-            for table in kept:
-                for row in each(table):
-                    line = json.dumps(record(row), ensure_ascii=False)
-                    stream.write(line.encode() + b"\n")
-                counted.append(table.num_rows)
-                told.append(_kept(table))
 
-    whole(root / result.TRAIN, train)
-    yield from told
+def _write_ledger(tables: Iterable[pa.Table], out: Path) -> None:
+    with pq.ParquetWriter(out, LEDGER, compression="zstd") as writer:
+        for group in _groups(tables):
+            writer.write_table(group)
 
 
 def _kept(table: pa.Table) -> pa.Table:
@@ -204,16 +185,3 @@ def _with_chunks(made: Iterable[Row], chunks: Source) -> Iterator[tuple[Row, Row
                     raise ValueError(f"row {row.id} was made of no chunk that is there")
                 stream, again = chunks.train(), True
         yield row, chunk
-
-
-def _copied(source: Path, path: Path) -> None:
-    def write(beside: Path) -> None:
-        with beside.open("wb") as stream:
-            _copy(source, stream)
-
-    whole(path, write)
-
-
-def _copy(source: Path, out: BinaryIO) -> None:
-    with source.open("rb") as stream:
-        copyfileobj(stream, out)

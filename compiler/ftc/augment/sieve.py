@@ -67,7 +67,7 @@ class Sieve:
         left = []
         for i, batch in enumerate(self.batches):
             rows = read_table(batch)
-            outcome = _looked_at(rows, check)
+            outcome = looked_at(rows, check)
             left.append(self._take(self.work / name / f"{i:05}.parquet", name, rows, outcome))
         self.batches = left
 
@@ -88,7 +88,8 @@ class Sieve:
         self.figures.setdefault(name, Counter()).update(figures)  # type: ignore[arg-type]
 
 
-def _looked_at(rows: pa.Table, check: Check) -> Outcome:
+def looked_at(rows: pa.Table, check: Check) -> Outcome:
+    """The rows that a check has nothing against, and a line for each of the others."""
     lines, stays = Ledger(), []
     for row in each(rows):
         reason, detail = check(row)
