@@ -1,7 +1,11 @@
 """The engine against a real server that goes wrong: what is retried, given up, kept and paid."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -434,3 +438,52 @@ def test_free_text_may_be_anything(tmp_path: Path) -> None:
         (reply,) = it.ask(questions(1, schema=""))
         assert reply.text == FAULTS["injected"].text and reply.value is None
         assert "response_format" not in server.requests[0].body
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from ftc.augment.calls import opened
+from ftc.augment.engine import Waits, running
+from ftc.augment.providers import targets
+from ftc.augment.question import Question
+from ftc.augmentation import Endpoint, Limits
+end = Endpoint(provider="openai", model="m", url=sys.argv[2], in_flight=4, attempts=10)
+made = targets({"a": end})
+schema = '{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}'
+asked = [Question("a", (("user", f"say {number}"),), schema) for number in range(60)]
+with opened(Path(sys.argv[1])) as calls, running(made, calls, Limits(), waits=Waits(0.01)) as it:
+    print("\\n".join(reply.text for reply in it.ask(asked)))
+"""
+
+
+def test_killed_again_and_again(tmp_path: Path) -> None:
+    """Nothing that came is asked for again, but for what was in flight; the answers are the same.
+
+    Every third answer is spoiled, every fourth question meets a server error."""
+
+    def plan(asked: Asked) -> Say:
+        number = int(asked.prompt.removeprefix("say "))
+        spoiled = asked.body["seed"] % 3 == 0
+        wrong = number % 4 == 0 and asked.before == 0
+        return FAULTS["500"] if wrong else FAULTS["wrong-schema"] if spoiled else Say(delay=0.005)
+
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def child(folder: str, url: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", CHILD, str(tmp_path / folder), url]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+
+    with FaultServer(plan) as server:
+        calm, _ = child("calm", server.url).communicate(timeout=60)
+        undisturbed = server.answered
+    with FaultServer(plan, port=server.port) as server:
+        for answered in range(8, 64, 9):
+            process = child("killed", server.url)
+            while server.answered < answered and process.poll() is None:
+                time.sleep(0.002)
+            process.kill()
+            process.communicate()
+        last, _ = child("killed", server.url).communicate(timeout=60)
+        assert server.answered <= undisturbed + 4 * 7
+    assert last == calm and len(last.splitlines()) == 60

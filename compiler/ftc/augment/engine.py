@@ -205,11 +205,12 @@ class Running:
     async def _asked(self, question: Question, lane: Lane, call: Call) -> Reply | Fault:
         """Ask until there is an answer that can be used, as often as the recipe allows.
 
-        The seed depends on the question and on how many answers were spoiled, not on what went
-        wrong on the way: a run that was disturbed gets the answers of one that was not.
+        Spoiled answers and errors of the server are counted apart, and the seed depends on the
+        question and on how many answers were spoiled: a run that was disturbed gets the answers of
+        one that was not.
         """
         attempts = lane.endpoint.attempts
-        used = call.spoiled % attempts if call.state == "open" else 0
+        spoiled = call.spoiled % attempts if call.state == "open" else 0
         tries = 0
         while True:
             try:
@@ -218,8 +219,8 @@ class Running:
                 call = _troubled(replace(call, attempts=call.attempts + 1), error.reason)
                 if error.then in ("pause", "unreachable"):
                     continue
-                used, tries = used + 1, tries + 1
-                if error.then == "again" and used < attempts:
+                tries += 1
+                if error.then == "again" and tries < attempts:
                     await lane.sleep(self._waits.again(tries))
                     continue
                 fault = self._failed(call, error.reason, error.detail)
@@ -232,8 +233,8 @@ class Running:
                 self._calls.write(call)
                 return _reply(call, value, paid=True)
             call = replace(_troubled(call, bad.reason), state="open", spoiled=call.spoiled + 1)
-            used += 1
-            if used >= attempts:
+            spoiled += 1
+            if spoiled >= attempts:
                 return self._failed(call, bad.reason, bad.detail)
             self._calls.write(call)
 

@@ -23,7 +23,9 @@ WORDS = (
     "tools",
     "schema",
 )
-UNBOUND = 3  # answers that are no JSON before the server is thought not to heed the schema
+UNBOUND = (
+    8  # answers that are no JSON, and no other: the server does not heed the schema (judgment)
+)
 LIMITS = (
     "minLength",
     "maxLength",
