@@ -140,6 +140,21 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
     assert files(done.root) == before
 
 
+def test_chats_of_which_pairs_were_made_are_not_trained_on(tmp_path):
+    text = RECIPE.replace("paraphrase", "preference").format(tables=DATA, more='stage = "dpo"')
+    written(tmp_path)
+    (tmp_path / "recipe.toml").write_text(text)
+    recipe = recipes.load(tmp_path / "recipe.toml")
+    state, seeds = result.now(recipe, tmp_path), rows(recipe, tmp_path)
+    pair = made(next(seeds.train()))._replace(
+        form="preference", turns=(("user", "Where?"), ("chosen", "Here."), ("rejected", "No."))
+    )
+    done = output.write(root(tmp_path), seeds, came_through(tmp_path, [pair]), [], state)
+    assert (done.human, done.made, done.eval) == (0, 1, 0)
+    found = load(result.used(recipe, tmp_path).data, "dpo", tmp_path, 42, own_ids=True)
+    assert [row.id for row in found.train] == [pair.id]
+
+
 def test_no_held_out_rows(tmp_path):
     recipe = written(tmp_path)
     done, _ = finished(tmp_path, recipe)

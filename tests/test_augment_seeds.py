@@ -121,6 +121,28 @@ def test_held_out_rows_of_a_file_and_a_sample(tmp_path):
     assert "pot 100" in next(found.eval()).turns[0][1]
 
 
+PAIRS = HEAD.replace('"kitchen"', '"kitchen"\nstage = "dpo"') + (
+    '[data]\npath = "rows.jsonl"\nformat = "alpaca"\n{more}[[augment.make]]\nkind = "{kind}"\n'
+)
+
+
+def test_pairs_are_made_of_chats(tmp_path):
+    recipe = write(tmp_path, PAIRS.format(more="", kind="preference"), asked(20))
+    found = rows(recipe, tmp_path)
+    assert (found.count, found.held_out, found.trained) == (20, 0, False)
+    assert {it.form for it in found.train()} == {"chat"}
+    with pytest.raises(FtcError, match="alpaca"):
+        rows(write(tmp_path, PAIRS.format(more="", kind="evolve"), asked(20)), tmp_path)
+
+
+def test_pairs_beside_chats_are_held_out(tmp_path):
+    text = PAIRS.format(more='eval_path = "held.jsonl"\n', kind="preference")
+    write(tmp_path, text, STAGES["dpo"], "held.jsonl")
+    found = rows(write(tmp_path, text, asked(20)), tmp_path)
+    assert (found.count, found.held_out, found.trained) == (20, 1, False)
+    assert [it.form for it in found.eval()] == ["preference"]
+
+
 PREPARED = HEAD + '[prepare]\nsources = ["raw"]\n' + MAKE
 
 

@@ -41,9 +41,9 @@ class Result:
 def write(
     root: Path, seeds: Seeds, passed: Passed, ledger: Iterable[pa.Table], state: State
 ) -> Result:
-    """Write rows of yours as they are and then made ones that `passed`, the held-out rows as they
-    are, and the ledger: bad rows of [data], then tables of `sieve.LEDGER` about what came of seeds,
-    what gates say, and a line for each row that was kept.
+    """Write three files whole: rows of yours, if they are trained on, as they are, and then made
+    ones that `passed`; rows held out, as they are; and the ledger: bad rows of [data], the given
+    lines about seeds, those of gates, and one for each row that was kept.
 
     `root` is the folder of `result.root`, `state` what `result.now` said before rows were made.
     """
@@ -51,16 +51,16 @@ def write(
     (root / result.STATE).unlink(missing_ok=True)
     lines = chain([rejected(seeds.rejected)], ledger, passed.ledger(), map(_kept, passed.kept()))
     whole(root / result.LEDGER, lambda beside: _write_ledger(lines, beside))
-    whole(root / result.TRAIN, lambda beside: _write_rows(seeds.train_path, passed.kept(), beside))
+    human = seeds.train_path if seeds.trained else None
+    whole(root / result.TRAIN, lambda beside: _write_rows(human, passed.kept(), beside))
     if seeds.eval_path is None:
         (root / result.EVAL).unlink(missing_ok=True)
     else:
-        held = seeds.eval_path
-        whole(root / result.EVAL, lambda beside: _write_rows(held, (), beside))
-    made = passed.left.total()
-    done = replace(state, train=seeds.count + made, made=made, eval=seeds.held_out)
+        whole(root / result.EVAL, lambda beside: _write_rows(seeds.eval_path, (), beside))
+    found = Result(root, seeds.count * seeds.trained, passed.left.total(), seeds.held_out)
+    done = replace(state, train=found.human + found.made, made=found.made, eval=found.eval)
     write_json(root / result.STATE, asdict(done))
-    return Result(root, seeds.count, made, seeds.held_out)
+    return found
 
 
 def sheet(recipe: Recipe, folder: Path, made: Iterable[Row], chunks: Source) -> int:
@@ -105,10 +105,12 @@ def rejected(rows: Iterable[Rejected]) -> pa.Table:
     return _told(lines, ["data"] * count, [0] * count, [""] * count)
 
 
-def _write_rows(source: Path, more: Iterable[pa.Table], out: Path) -> None:
+def _write_rows(source: Path | None, more: Iterable[pa.Table], out: Path) -> None:
     """The lines of a file, byte for byte, and then a line for each row of tables."""
-    with source.open("rb") as lines, out.open("wb") as stream:
-        copyfileobj(lines, stream)
+    with out.open("wb") as stream:
+        if source is not None:
+            with source.open("rb") as lines:
+                copyfileobj(lines, stream)
         for table in more:
             for row in each(table):
                 stream.write(json.dumps(record(row), ensure_ascii=False).encode() + b"\n")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +12,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ftc.augment import files
 from ftc.augment.kind import Kind, Seed
 from ftc.augmentation import Make
-from ftc.data.example import Rejected
+from ftc.data.example import Dataset, Rejected
 from ftc.data.identity import order
 from ftc.data.load import load
 from ftc.errors import FtcError
@@ -25,10 +25,11 @@ from ftc.prep.annotate import sheet
 from ftc.prep.prepare import SEED
 from ftc.prep.rows import Row
 from ftc.prep.store import whole
-from ftc.recipe import Data, Recipe
+from ftc.recipe import Recipe
 
 SHARD = 64  # seeds that a kind gets at a time
 OTHERS = {"self-instruct": 2}  # rows that a kind is shown beside its seed
+PAIRS = ("dpo", "orpo")  # stages that train on what kind preference makes
 AGAIN = "the same as another row"
 Numbers = npt.NDArray[np.int64]
 
@@ -43,7 +44,8 @@ class Source(Protocol):
 @dataclass(frozen=True)
 class Seeds:
     """Rows of a recipe as ftc lays them out, in two files. `rejected` are rows of [data] that
-    cannot be trained on."""
+    cannot be trained on. Where not `trained`, they are chats of which pairs are made for a stage
+    that trains on pairs alone."""
 
     folder: Path  # of the recipe
     train_path: Path
@@ -51,14 +53,15 @@ class Seeds:
     count: int
     held_out: int
     rejected: tuple[Rejected, ...] = ()
+    trained: bool = True
 
     def train(self) -> Iterator[Row]:
         """The rows that are trained on."""
-        yield from _each(self.train_path, self.folder)
+        yield from files.each(self.train_path, self.folder)
 
     def eval(self) -> Iterator[Row]:
         """The rows that are held out: never seeds."""
-        yield from _each(self.eval_path, self.folder) if self.eval_path else ()
+        yield from files.each(self.eval_path, self.folder) if self.eval_path else ()
 
 
 @dataclass(frozen=True)
@@ -106,24 +109,62 @@ def rows(recipe: Recipe, folder: Path, *, offline: bool = False) -> Seeds:
     """
     assert recipe.augmentation is not None
     out = folder / recipe.augmentation.folder(recipe.name) / "seeds"
-    data, seed = recipe.data, SEED if recipe.training.seed is None else recipe.training.seed
     if recipe.preparation is None:
-        found = load(data, recipe.stage, folder, seed, offline=offline)
-        train = _written(out / "train.jsonl", map(canonical.of_example, found.train))
-        held = _written(out / "eval.jsonl", map(canonical.of_example, found.eval))
-        return _seeds(folder, train, held, found.rejected)
+        return _of_data(recipe, folder, out, offline)
     prepared.used(recipe, folder)
     root = prepared.root(recipe, folder)
     train, held = root / "train.jsonl", root / "eval.jsonl"
     rejected: tuple[Rejected, ...] = ()
-    if data.samples is not None:
-        train = _sampled(train, out / "train.jsonl", folder, data.samples, seed)
-    if data.eval_path is not None:
-        own = _only(data, data.eval_path)
-        found = load(own, recipe.stage, folder, seed, offline=offline, own_ids=True)
-        held = _written(out / "eval.jsonl", map(canonical.of_example, found.train))
-        rejected = found.rejected
+    if recipe.data.samples is not None:
+        train = _sampled(train, out / "train.jsonl", folder, recipe.data.samples, _seed(recipe))
+    if recipe.data.eval_path is not None:
+        held = out / "eval.jsonl"
+        rejected = _held_out(recipe, folder, held, offline)
     return _seeds(folder, train, held, rejected)
+
+
+def _of_data(recipe: Recipe, folder: Path, out: Path, offline: bool) -> Seeds:
+    train, held = out / "train.jsonl", out / "eval.jsonl"
+    found, trained = _loaded(recipe, folder, offline)
+    files.write(train, map(canonical.of_example, found.train))
+    files.write(held, map(canonical.of_example, found.eval))
+    rejected = found.rejected
+    if not trained and recipe.data.eval_path is not None:
+        data = recipe.data.model_copy(update={"format": "auto", "columns": None})
+        pairs = recipe.model_copy(update={"data": data})
+        rejected += _held_out(pairs, folder, held, offline)
+    return _seeds(folder, train, held, rejected, trained)
+
+
+def _loaded(recipe: Recipe, folder: Path, offline: bool) -> tuple[Dataset, bool]:
+    """The rows of [data], and whether the stage trains on them: of chats pairs can be made."""
+    data, augment, seed = recipe.data, recipe.augmentation, _seed(recipe)
+    try:
+        return load(data, recipe.stage, folder, seed, offline=offline), True
+    except FtcError as error:
+        pairs = augment and any(make.kind == "preference" for make in augment.make)
+        if not pairs or recipe.stage not in PAIRS:
+            raise
+        chats = data.model_copy(update={"eval": 0.0, "eval_path": None})
+        try:
+            return load(chats, "sft", folder, seed, offline=offline), False
+        except FtcError:
+            raise error from None
+
+
+def _held_out(recipe: Recipe, folder: Path, path: Path, offline: bool) -> tuple[Rejected, ...]:
+    """Lay out the rows of data.eval_path; those that cannot be used."""
+    data = recipe.data.model_copy(
+        update={"path": recipe.data.eval_path, "hub": None, "samples": None}
+        | {"eval": 0.0, "eval_path": None}
+    )
+    found = load(data, recipe.stage, folder, _seed(recipe), offline=offline, own_ids=True)
+    files.write(path, map(canonical.of_example, found.train))
+    return found.rejected
+
+
+def _seed(recipe: Recipe) -> int:
+    return SEED if recipe.training.seed is None else recipe.training.seed
 
 
 def chunks(recipe: Recipe, folder: Path) -> Chunks:
@@ -182,7 +223,7 @@ class _Ring:
         self, seeds: Seeds, rank: npt.NDArray[np.uint64], able: Numbers, seed: int, shown: int
     ) -> None:
         self._seeds, self._seed = seeds, seed
-        offsets = np.array([place for place, _ in _lines(seeds.train_path)], np.int64)
+        offsets = np.array([place for place, _ in files.lines(seeds.train_path)], np.int64)
         at = able[np.argsort(rank[able], kind="stable")]
         self._rank, self._offsets, self._numbers = rank[at], offsets[at], at + 1
         self._shown = min(shown, len(at) - 1)
@@ -206,63 +247,29 @@ class _Ring:
         path = self._seeds.train_path
         with path.open("rb") as stream:
             stream.seek(int(self._offsets[at]))
-            return _row(stream.readline(), path, self._seeds.folder, int(self._numbers[at]))
+            return files.row(stream.readline(), path, self._seeds.folder, int(self._numbers[at]))
 
 
-def _seeds(folder: Path, train: Path, held: Path, rejected: tuple[Rejected, ...]) -> Seeds:
-    count = sum(1 for _ in _lines(train))
-    out = sum(1 for _ in _lines(held)) if held.is_file() else 0
-    return Seeds(folder, train, held if out else None, count, out, rejected)
-
-
-def _only(data: Data, path: str) -> Data:
-    """A file by itself, laid out as the data of the recipe."""
-    return data.model_copy(
-        update={"path": path, "hub": None, "eval": 0.0, "eval_path": None, "samples": None}
-    )
-
-
-def _written(path: Path, found: Iterable[Row]) -> Path:
-    def write(beside: Path) -> None:
-        with beside.open("w", encoding="utf-8", newline="\n") as stream:
-            for row in found:
-                stream.write(json.dumps(canonical.record(row), ensure_ascii=False) + "\n")
-
-    whole(path, write)
-    return path
+def _seeds(
+    folder: Path, train: Path, held: Path, rejected: tuple[Rejected, ...], trained: bool = True
+) -> Seeds:
+    count = sum(1 for _ in files.lines(train))
+    out = sum(1 for _ in files.lines(held)) if held.is_file() else 0
+    return Seeds(folder, train, held if out else None, count, out, rejected, trained)
 
 
 def _sampled(source: Path, path: Path, folder: Path, samples: int, seed: int) -> Path:
     """The lines that `data.samples` picks, as `ftc.data` picks them."""
     ranks = array("Q")
-    for row in _each(source, folder):
+    for row in files.each(source, folder):
         ranks.append(int.from_bytes(order(row.id, seed, "sample")))
     picked = np.zeros(len(ranks), bool)
     picked[np.argsort(np.array(ranks, np.uint64), kind="stable")[:samples]] = True
 
     def write(beside: Path) -> None:
         with beside.open("wb") as stream:
-            for (_, line), keep in zip(_lines(source), picked.tolist(), strict=True):
+            for (_, line), keep in zip(files.lines(source), picked.tolist(), strict=True):
                 stream.write(line if keep else b"")
 
     whole(path, write)
     return path
-
-
-def _each(path: Path, folder: Path) -> Iterator[Row]:
-    for number, (_, line) in enumerate(_lines(path), start=1):
-        yield _row(line, path, folder, number)
-
-
-def _row(line: bytes, path: Path, folder: Path, number: int) -> Row:
-    name = path.relative_to(folder) if path.is_relative_to(folder) else path
-    return canonical.row(json.loads(line), name.as_posix(), f"line {number}")
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, and where in it they begin."""
-    offset = 0
-    with path.open("rb") as stream:
-        for line in stream:
-            yield offset, line
-            offset += len(line)
