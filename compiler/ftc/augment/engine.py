@@ -10,12 +10,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 
 from ftc.augment import form
 from ftc.augment.calls import Call, Calls
 from ftc.augment.lane import Lane, Waits
+from ftc.augment.meter import Meter, Progress
 from ftc.augment.providers import Answer, Target, Trouble
 from ftc.augment.question import Fault, Question, Reply, Stopped
 from ftc.augmentation import Endpoint, Limits
@@ -24,20 +25,6 @@ from ftc.errors import FtcError
 __all__ = ["Progress", "Running", "Waits", "running"]
 
 Result = Reply | Fault | None  # None: it was not asked to the end
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is. `done` and `failed` count questions, those that an earlier run answered
-    among them; `asked` those that went to a model; tokens and cost are of this run."""
-
-    done: int = 0
-    asked: int = 0
-    failed: int = 0
-    in_flight: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float = 0.0
 
 
 @contextmanager
@@ -73,16 +60,15 @@ class Running:
         progress: Callable[[Progress], None] | None,
         waits: Waits,
     ) -> None:
-        self._calls, self._limits, self._progress, self._waits = calls, limits, progress, waits
+        self._calls, self._waits = calls, waits
         self._stopping = asyncio.Event()
         self._lanes = {name: Lane(it, waits, self._stopping) for name, it in targets.items()}
-        self._prices = any(it.endpoint.price_in or it.endpoint.price_out for it in targets.values())
-        self._before = calls.totals()
-        self._told = Progress()
+        endpoints = [it.endpoint for it in targets.values()]
+        self._meter = Meter(limits, calls.totals(), endpoints, progress)
         self._faults: dict[str, Fault] = {}  # of this run; the next one asks again
         self._tasks: dict[str, asyncio.Task[Result]] = {}  # by key
         self._callers: set[asyncio.Task[dict[str, Reply | Fault]]] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `stop` may come out of a signal handler
         self._closed = False
         self._reason = ""
         self._error: FtcError | None = None
@@ -107,7 +93,9 @@ class Running:
 
     def stop(self, reason: str = "stopped") -> None:
         """Ask no more; whoever waits for an answer gets it within some seconds, else `Stopped`."""
-        self._loop.call_soon_threadsafe(self._end, reason, self._waits.ending)
+        with self._lock:
+            if not self._closed:
+                self._loop.call_soon_threadsafe(self._end, reason, self._waits.ending)
 
     def notes(self) -> list[str]:
         """What servers did not take and what was done instead, for the report."""
@@ -153,7 +141,7 @@ class Running:
         try:
             known = self._calls.known(list(wanted))
             found = self._kept(wanted, known)
-            self._count(len(found), 0)
+            self._meter.ended(len(found), in_flight=self._in_flight())
             self._limit()
             tasks = {
                 key: self._tasks.get(key) or self._task(key, it, known.get(key))
@@ -199,7 +187,8 @@ class Running:
             return None
         if isinstance(result, Fault):
             self._faults[key] = result
-        self._count(1, isinstance(result, Fault), asked=1)
+        failed = isinstance(result, Fault)
+        self._meter.ended(1, asked=1, failed=failed, in_flight=self._in_flight())
         return result
 
     async def _asked(self, question: Question, lane: Lane, call: Call) -> Reply | Fault:
@@ -245,15 +234,7 @@ class Running:
 
     def _paid(self, call: Call, answer: Answer, seconds: float, endpoint: Endpoint) -> Call:
         """The call with what an answer has cost, whether it can be used or not."""
-        price = answer.tokens_in * endpoint.price_in + answer.tokens_out * endpoint.price_out
-        cost = price / 1_000_000
-        told = self._told
-        self._told = replace(
-            told,
-            tokens_in=told.tokens_in + answer.tokens_in,
-            tokens_out=told.tokens_out + answer.tokens_out,
-            cost=told.cost + cost,
-        )
+        cost = self._meter.paid(answer, endpoint)
         self._limit()
         return replace(
             call,
@@ -266,27 +247,11 @@ class Running:
         )
 
     def _limit(self) -> None:
-        """Stop where the recipe says so; what earlier runs have paid counts."""
-        told, limits = self._told, self._limits
-        tokens = told.tokens_in + told.tokens_out
-        tokens += sum(it.tokens_in + it.tokens_out for it in self._before)
-        cost = told.cost + sum(it.cost for it in self._before)
-        if limits.tokens is not None and tokens >= limits.tokens:
-            self._end(f"the limit of {limits.tokens} tokens is reached")
-        elif limits.cost is not None and self._prices and cost >= limits.cost:
-            self._end(f"the limit of {limits.cost:g} for the cost is reached")
+        if reason := self._meter.reached():
+            self._end(reason)
 
-    def _count(self, done: int, failed: int, asked: int = 0) -> None:
-        told = self._told
-        self._told = replace(
-            told,
-            done=told.done + done,
-            asked=told.asked + asked,
-            failed=told.failed + failed,
-            in_flight=sum(lane.in_flight for lane in self._lanes.values()),
-        )
-        if self._progress is not None:
-            self._progress(self._told)
+    def _in_flight(self) -> int:
+        return sum(lane.in_flight for lane in self._lanes.values())
 
     def _end(self, reason: str, seconds: float | None = None) -> None:
         """Send no more questions; those in flight are cut off after so many seconds."""
