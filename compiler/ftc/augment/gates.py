@@ -137,20 +137,20 @@ def _gates(seeds: Seeds, recipe: Recipe, folder: Path, work: Path) -> list[tuple
 def _apart(seeds: Seeds, recipe: Recipe) -> Check:
     """A row that can be trained on, and that has nothing to do with rows that are held out."""
     forms = FORMS[recipe.stage]
-    related: set[int] = set()
-    questions: set[int] = set()
+    related: set[str] = set()
+    questions: set[str] = set()
     for row in seeds.eval():
-        related.update(int(name, 16) for name in (row.id, *row.parents))
-        questions.add(int(asked(row), 16))
+        related.update((row.id, *row.parents))
+        questions.add(asked(row))
 
     def check(row: Row) -> tuple[str, str]:
         if row.form not in forms:
             return f"a {row.form} row, which stage {recipe.stage} does not train on", ""
-        near = next((name for name in row.parents if int(name, 16) in related), "")
+        near = next((name for name in row.parents if name in related), "")
         if near:
-            related.add(int(row.id, 16))
+            related.add(row.id)
             return HELD, f"through {near}"
-        if int(asked(row), 16) in questions:
+        if asked(row) in questions:
             return ASKS, ""
         try:
             LAYOUTS[row.form](record(row))
@@ -216,6 +216,7 @@ def _good(found: Sieve, inputs: Inputs, human: Sequence[Path]) -> None:
 
 
 def tables(rows: Iterable[Row]) -> Iterator[pa.Table]:
+    """Rows as tables of a batch each."""
     """Rows in full batches."""
     some = iter(rows)
     while batch := list(islice(some, BATCH)):
