@@ -18,7 +18,7 @@ from augment.fault_server import FAULTS, Asked, FaultServer, Say, retry_date
 from ftc.augment.calls import Calls, opened
 from ftc.augment.engine import Progress, Running, Waits, running
 from ftc.augment.lane import LOST
-from ftc.augment.providers import targets
+from ftc.augment.providers import Target, targets
 from ftc.augment.question import Fault, Question, Reply, Stopped
 from ftc.augmentation import Endpoint, Limits
 from ftc.errors import FtcError
@@ -260,6 +260,20 @@ def test_a_server_that_is_not_there_ends_the_run(tmp_path: Path) -> None:
     assert error.value.exit_code == 4
 
 
+def test_how_the_server_of_ftc_ended_is_told(tmp_path: Path) -> None:
+    with FaultServer() as server:
+        url = server.url
+    target = Target(
+        "a", Endpoint(), "small", url, content="1", ended=lambda: "exit code -9; killed"
+    )
+    with (
+        opened(tmp_path) as calls,
+        running({"a": target}, calls, Limits(), waits=QUICK) as it,
+        pytest.raises(FtcError, match="its server has ended: exit code -9; killed"),
+    ):
+        it.ask(questions(5))
+
+
 def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     waits = Waits(first=0.05, longest=0.1, unreachable=30)
     with ExitStack() as stack:
@@ -445,7 +459,7 @@ import sys
 from pathlib import Path
 from ftc.augment.calls import opened
 from ftc.augment.engine import Waits, running
-from ftc.augment.providers import targets
+from ftc.augment.providers import Target, targets
 from ftc.augment.question import Question
 from ftc.augmentation import Endpoint, Limits
 end = Endpoint(provider="openai", model="m", url=sys.argv[2], in_flight=4, attempts=10)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -334,3 +335,24 @@ def test_a_long_pause_ends_the_run() -> None:
 )
 def test_what_a_server_says(body: str, message: str) -> None:
     assert Status(400, {}, body).message == message
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
+def test_what_transformers_needs_is_told() -> None:
+    made = targets({"a": Endpoint(provider="transformers", model="m")})
+    with pytest.raises(FtcError, match='"transformers" needs torch') as error:
+        provider(made["a"])
+    assert "pip install torch transformers" in error.value.hint
+
+
+def test_a_folder_of_a_model_is_told_by_what_is_in_it(tmp_path: Path) -> None:
+    def identity(folder: Path) -> str:
+        ends = {"a": Endpoint(provider="transformers", model="model")}
+        return targets(ends, folder=folder)["a"].identity
+
+    for name, weights in (("one", b"1"), ("two", b"1"), ("three", b"2")):
+        (tmp_path / name / "model").mkdir(parents=True)
+        (tmp_path / name / "model" / "model.safetensors").write_bytes(weights)
+        (tmp_path / name / "model" / "README.md").write_text(name)
+    one, two, three = (identity(tmp_path / name) for name in ("one", "two", "three"))
+    assert one == two != three and str(tmp_path) not in one
