@@ -211,6 +211,25 @@ def test_what_the_recipe_names_is_kept_out_too(tmp_path):
     assert kept["turns"][1]["content"] == "Write to [EMAIL_1]."
 
 
+@pytest.mark.parametrize("kind", ["translate", "evolve"])
+def test_translations_are_not_in_a_wrong_language(tmp_path, kind):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "rows.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines()))
+    text = RECIPE.replace('path = "rows.jsonl"\n', "").replace(
+        "[[augment",
+        '[prepare]\nsources = ["raw"]\nlanguage = "en"\nclean.drop_language = true\n[[augment',
+    )
+    more = 'language = "German"\n' if kind == "translate" else ""
+    text = text.replace('"paraphrase"', f'"{kind}"') + more
+    (tmp_path / "recipe.toml").write_text(text)
+    prepare(recipes.load(tmp_path / "recipe.toml"), tmp_path)
+    case = Case(tmp_path, text)
+    said = "Wann wird die Suppe gekocht, und wie lange steht sie dann auf dem Herd in der Stube?"
+    answer = "Die Suppe wird am Morgen gekocht und steht bis zum Mittag auf dem Herd in der Stube."
+    row = made(case.train[0], said, answer, kind)
+    assert case.run(row) == ([row.id] if kind == "translate" else [])
+
+
 def test_data_without_prepare_is_not_redacted(case):
     row = made(case.train[0], "Whom do I write to about it?", "Write to cook@kitchen-seven.com.")
     case.run(row)

@@ -65,9 +65,12 @@ def test_help_loads_click_and_nothing_else(tmp_path):
 def test_build_loads_no_heavy_library(tmp_path, backend):
     recipe = str(ROOT / "recipes" / "instagram-scripts.toml")
     arguments = ["build", recipe, "-b", backend, "--out", str(tmp_path), "--offline"]
-    foreign = set(loaded(*arguments, cwd=tmp_path)["foreign"])
+    said = loaded(*arguments, cwd=tmp_path)
+    foreign = set(said["foreign"])
     assert foreign <= BUILD, foreign - BUILD
     assert not foreign & {"torch", "transformers", "datasets", "pyarrow", "rich"}
+    own = {name for name in said["own"] if name.startswith("ftc.augment")}
+    assert own == {"ftc.augment", "ftc.augment.result"}
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

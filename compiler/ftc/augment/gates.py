@@ -103,17 +103,12 @@ def below(row: Row, judge: Judge | None) -> tuple[str, str]:
     return (BELOW, f"{score:.2f} of {judge.threshold:.2f}") if score < judge.threshold else ("", "")
 
 
-def dropped(row: Row, step: str, reason: str, detail: str = "") -> pa.Table:
-    """One line of `sieve.LEDGER` for a row that goes elsewhere than in `passed`."""
-    rows = table([row])
-    lines = sieve.looked_at(rows, lambda _: (reason, detail)).ledger
-    return sieve.told(lines, step, rows)
-
-
 def _gates(seeds: Seeds, recipe: Recipe, folder: Path, work: Path) -> list[tuple[str, Gate]]:
     """Each by its name, in the order of the steps of `ftc prepare`."""
     augment = recipe.augmentation
     prepare = recipe.preparation or Prepare(sources=["."], skip=["redact"])
+    if augment and any(make.kind == "translate" for make in augment.make):
+        prepare = prepare.model_copy(update={"language": None})  # there is more than one now
     seed = SEED if recipe.training.seed is None else recipe.training.seed
     train = sieve.written(tables(seeds.train()), work / "train")
     held = sieve.written(tables(seeds.eval()), work / "held")
