@@ -7,6 +7,7 @@ moment goes on from there. A power cut may take the last answers with it, and no
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import sqlite3
@@ -114,7 +115,9 @@ class Calls:
 
     def totals(self) -> list[Totals]:
         """Sums by endpoint and model, in the order of their names."""
-        return [Totals(*row, bool(estimated)) for *row, estimated in self._rows(_TOTALS, [])]
+        names = [it.name for it in fields(Totals)]
+        found = [dict(zip(names, row, strict=True)) for row in self._rows(_TOTALS, [])]
+        return [Totals(**it | {"estimated": bool(it["estimated"])}) for it in found]
 
     def faults(self) -> dict[str, int]:
         """Everything that went wrong in all runs, by reason; most first."""
@@ -133,12 +136,14 @@ class Calls:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Calls]:
-    """The ledger in a folder, for one ftc at a time.
+def opened(folder: Path, *, fresh: bool = False) -> Iterator[Calls]:
+    """The ledger in a folder, for one ftc at a time; `fresh`: a new one, the old one beside it.
 
     FtcError when another one is at work there, or when the file is none of ftc's.
     """
     with _alone(folder):
+        if fresh:
+            _put_aside(folder / NAME)
         connection = _connected(folder / NAME)
         try:
             yield Calls(folder / NAME, connection)
@@ -166,6 +171,17 @@ def _alone(folder: Path) -> Iterator[None]:
         ) from error
     finally:
         os.close(handle)
+
+
+def _put_aside(path: Path) -> None:
+    """Under the first name that is free: what was paid for is not thrown away."""
+    if not path.exists():
+        return
+    _connected(path).close()  # what stands beside the file is written into it
+    free = next(
+        name for i in itertools.count(1) if not (name := path.with_suffix(f".{i}.sqlite")).exists()
+    )
+    path.rename(free)
 
 
 def _connected(path: Path) -> sqlite3.Connection:

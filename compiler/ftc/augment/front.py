@@ -13,7 +13,7 @@ import warnings
 
 from ftc.errors import FtcError
 
-__all__ = ["LLM", "Task"]
+__all__ = ["LLM", "Task", "TransformersLLM"]
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 logging.getLogger("distilabel").setLevel(logging.CRITICAL)
@@ -24,7 +24,7 @@ try:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import distilabel.pipeline  # noqa: F401 - the first task would load it
-        from distilabel.models.llms import LLM
+        from distilabel.models.llms import LLM, TransformersLLM
         from distilabel.steps.tasks import Task
 except ModuleNotFoundError as error:
     raise FtcError(

@@ -9,7 +9,7 @@ from ftc.augment.front import LLM
 from ftc.augment.question import Engine, Fault, Question, Reply
 
 
-class EngineLLM(LLM):  # type: ignore[misc] - Distilabel has no types
+class EngineLLM(LLM):  # type: ignore[misc]  # Distilabel has no types
     """One model of the recipe. `samples` numbers the inputs of a call, all of them 0 by default; an
     input may carry a schema and a sample number of its own, as Distilabel's structured inputs do.
 

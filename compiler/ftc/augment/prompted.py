@@ -8,7 +8,7 @@ from ftc.augment import form
 from ftc.augment.front import Task
 
 
-class Prompted(Task):  # type: ignore[misc] - Distilabel has no types
+class Prompted(Task):  # type: ignore[misc]  # Distilabel has no types
     """Rows with `values` for the template and a `sample` number; each gets `text`, and `value`, the
     JSON of an answer that is bound to a schema. Both are None when the model gave nothing that can
     be used."""
@@ -37,5 +37,6 @@ class Prompted(Task):  # type: ignore[misc] - Distilabel has no types
         self, output: str | None, input: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """The columns of one answer; the engine has seen that it can be used."""
-        bound = output is not None and self.template.schema
-        return {"text": output, "value": form.value(output) if bound else None}
+        if output is None or not self.template.schema:
+            return {"text": output, "value": None}
+        return {"text": output, "value": form.value(output)}

@@ -6,7 +6,6 @@ Answers are not bound to a schema: it stands in the prompt. A server does more, 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from ftc.augment.front import TransformersLLM
 from ftc.augment.providers.answer import Answer, Trouble
 from ftc.augment.providers.structured import said
 from ftc.augment.providers.target import Target
@@ -126,12 +126,10 @@ class Halt:
 
 def _loaded(target: Target, halt: Halt) -> Any:
     """Distilabel's model; FtcError when it is not there, or none that can chat."""
-    from distilabel.models.llms import TransformersLLM  # noqa: PLC0415 - loads torch
     from transformers.utils import logging as told  # noqa: PLC0415 - loads torch
 
     told.set_verbosity_error()
     told.disable_progress_bar()
-    logging.getLogger("distilabel").setLevel(logging.CRITICAL)
     llm = TransformersLLM(model=target.model, device_map=_device_map())
     try:
         llm.load()
