@@ -23,6 +23,7 @@ from ftc.data.example import Rejected
 from ftc.prep.annotate.sheet import COLUMNS, MADE
 from ftc.prep.canonical import record
 from ftc.prep.ledger import Ledger
+from ftc.prep.result import STATE
 from ftc.prep.rows import Row, each
 from ftc.prep.store import BATCH, whole, write_json
 from ftc.recipe import Recipe
@@ -48,7 +49,7 @@ def write(
     `root` is the folder of `result.root`, `state` what `result.now` said before rows were made.
     """
     root.mkdir(parents=True, exist_ok=True)
-    (root / result.STATE).unlink(missing_ok=True)
+    (root / STATE).unlink(missing_ok=True)
     lines = chain([rejected(seeds.rejected)], ledger, passed.ledger(), map(_kept, passed.kept()))
     whole(root / result.LEDGER, lambda beside: _write_ledger(lines, beside))
     human = seeds.train_path if seeds.trained else None
@@ -59,7 +60,7 @@ def write(
         whole(root / result.EVAL, lambda beside: _write_rows(seeds.eval_path, (), beside))
     found = Result(root, seeds.count * seeds.trained, passed.left.total(), seeds.held_out)
     done = replace(state, train=found.human + found.made, made=found.made, eval=found.eval)
-    write_json(root / result.STATE, asdict(done))
+    write_json(root / STATE, asdict(done))
     return found
 
 

@@ -147,7 +147,8 @@ def _settings(recipe: Recipe) -> str:
 def _files(recipe: Recipe, folder: Path) -> Iterator[Path]:
     """The user's files that rows are made with: data, prompts, rubric."""
     augment = _augment(recipe)
-    names = [*(make.prompt for make in augment.make), augment.judge and augment.judge.rubric]
+    names: list[str | None] = [make.prompt for make in augment.make]
+    names.append(augment.judge.rubric if augment.judge else None)
     if recipe.preparation is None:
         names = [recipe.data.path, recipe.data.eval_path, *names]
     for name in dict.fromkeys(names):

@@ -85,7 +85,7 @@ class Sieve:
         return path
 
     def _counted(self, name: str, figures: dict[str, float]) -> None:
-        self.figures.setdefault(name, Counter()).update(figures)  # type: ignore[arg-type]
+        self.figures.setdefault(name, Counter()).update(figures)
 
 
 def looked_at(rows: pa.Table, check: Check) -> Outcome:
@@ -121,7 +121,7 @@ def told(lines: pa.Table, step: str, rows: pa.Table) -> pa.Table:
 def written(tables: Iterable[pa.Table], place: Path) -> list[Path]:
     """Tables of rows as files of full batches."""
     nothing = ledger.SCHEMA.empty_table()
-    paths = []
+    paths: list[Path] = []
     for outcome in gathered(Outcome(part, nothing) for part in _parts(tables)):
         paths.append(place / f"{len(paths):05}.parquet")
         write_table(paths[-1], outcome.rows)

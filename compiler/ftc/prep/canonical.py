@@ -75,7 +75,7 @@ def row(told: dict[str, Any], file: str, place: str) -> Row:
 def of_example(example: Example) -> Row:
     """A row of `ftc.data`; `record` of it reads back as the same example."""
     answers = [(role, getattr(example, role)) for role in ANSWERS]
-    said = [(turn.role, turn) for turn in example.messages]
+    said: list[tuple[str, Message]] = [(turn.role, turn) for turn in example.messages]
     said += [(role, turn) for role, turn in answers if turn is not None]
     calls = {str(i): list(turn.tool_calls) for i, (_, turn) in enumerate(said) if turn.tool_calls}
     extra: dict[str, Any] = {"tool_calls": calls} if calls else {}
