@@ -146,8 +146,8 @@ def part(
         ask.mood = mood
         for item in sample:
             ask.asked = []
-            rows = run(item, ask)
-            runs.append(Run(mood, ask.asked, rows))
+            came = run(item, ask)
+            runs.append(Run(mood, ask.asked, came))
     whole = [it for it in runs if it.rows and not it.mood.long]
     lines = [_line(what, *key, runs, whole, total, ask) for key in _keys(runs)]
     if not whole:
