@@ -101,8 +101,8 @@ class ExactCounter(tokens.Counter):
     ) -> Iterator[tuple[list[Encoding], list[spans.Span]]]:
         """A chat whole, and where its answers stand; segments one by one, and no such places."""
         told = [self._told(example) for example in examples]
-        texts = [text for texts, _ in told for text in texts]
-        encoded = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        every = [text for texts, _ in told for text in texts]
+        encoded = iter(self.tokenizer.encode_batch(every, add_special_tokens=False))
         for texts, found in told:
             yield list(islice(encoded, len(texts))), found
 
