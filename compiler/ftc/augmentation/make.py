@@ -72,6 +72,12 @@ class Make(Part):
             raise PydanticCustomError(
                 "augment", "how = {known} with kind = {kind}", {"known": known, "kind": self.kind}
             )
+        if self.how == "ranked" and self.prompt is not None:
+            raise PydanticCustomError(
+                "augment",
+                "no prompt with how = ranked: its answers are asked for by answer.jinja",
+                {},
+            )
         if self.kind == "translate" and self.language is None:
             raise PydanticCustomError("augment", "a language with kind = translate", {})
         if self.kind == "restyle" and self.tone is None and self.length is None:

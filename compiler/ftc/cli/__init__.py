@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from ftc import __version__
-from ftc.cli import environments, estimate, parity, prepare, recipes, runs, tables
+from ftc.cli import augment, environments, estimate, parity, prepare, recipes, runs, tables
 from ftc.cli.shown import say
 
 
@@ -67,6 +67,7 @@ def cli() -> None:
 for _command in (
     recipes.init,
     prepare.prepare,
+    augment.augment,
     prepare.data,
     recipes.check,
     recipes.plan,

@@ -1,0 +1,69 @@
+"""One `[[augment.make]]`: its seeds in shards, some at a time, in the order of the seeds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from ftc.augment.kind import Refused, Seed
+from ftc.augment.question import Stopped
+from ftc.prep.rows import Row
+
+AHEAD = 4  # questions that wait for each one in flight: a slow answer holds up none (judgment)
+
+
+class Shard(NamedTuple):
+    """What came of some seeds: new rows, and why nothing came of others."""
+
+    seeds: int
+    rows: list[Row]
+    refused: list[Refused]
+    told: pa.Table  # of `sieve.LEDGER`
+
+
+def threads(in_flight: int, size: int) -> int:
+    """Shards of a size at a time, for a model that is asked `in_flight` questions at a time."""
+    return max(2, -(-AHEAD * in_flight // size))
+
+
+def shards(
+    seeds: Iterator[list[Seed]],
+    work: Callable[[list[Seed]], Shard],
+    at_once: int,
+    stop: Callable[[], None],
+) -> Generator[Shard]:
+    """What came of the seeds, at most `at_once` shards ahead of the reader.
+
+    Raises `Stopped` after the last shard that got through before a limit was reached. On Ctrl-C
+    the engine is told to `stop`, so that threads that wait for it come to their end.
+    """
+    waiting: deque[Future[Shard]] = deque()
+    stopped: list[Stopped] = []
+
+    def first() -> Iterator[Shard]:
+        try:
+            yield waiting.popleft().result()
+        except Stopped as error:
+            stopped.append(error)
+
+    pool = ThreadPoolExecutor(at_once, "ftc-augment")
+    try:
+        for some in seeds:
+            waiting.append(pool.submit(work, some))
+            if len(waiting) > at_once:
+                yield from first()
+            if stopped:
+                break
+        while waiting:
+            yield from first()
+    except BaseException:
+        stop()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if stopped:
+        raise stopped[0]
