@@ -220,7 +220,7 @@ def test_a_question_that_hangs_is_given_up_in_time(tmp_path: Path) -> None:
     plan = lambda asked: FAULTS["hang"] if asked.prompt == "say 1" else Say()  # noqa: E731
     with (
         FaultServer(plan) as server,
-        engine(tmp_path, server.url, timeout=0.2, attempts=2) as (it, _),
+        engine(tmp_path, server.url, timeout=1, attempts=2) as (it, _),
     ):
         found = it.ask(questions(3))
         assert [type(reply) for reply in found] == [Reply, Fault, Reply]

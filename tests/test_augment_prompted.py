@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ftc.augment.asker import asker, run_task
 from ftc.augment.calls import opened
 from ftc.augment.engine import Running, Waits, running
+from ftc.augment.front import Task
 from ftc.augment.llm import EngineLLM
 from ftc.augment.prompts import Prompts, data
 from ftc.augment.providers import targets
@@ -273,6 +274,29 @@ def test_prometheus_over_the_engine(tmp_path: Path) -> None:
     assert [type(row["reply"]) for row in found] == [Reply, Fault, Reply]
 
 
+def test_an_answer_that_breaks_a_task(tmp_path: Path) -> None:
+    class Broken(Task):  # type: ignore[misc]
+        def format_input(self, input: dict[str, Any]) -> list[dict[str, str]]:
+            return [{"role": "user", "content": input["text"]}]
+
+        def format_output(self, output: str | None, input: Any = None) -> dict[str, Any]:
+            return {"found": {"one": 1}[output or ""]}
+
+        @property
+        def outputs(self) -> list[str]:
+            return ["found"]
+
+    with (
+        FaultServer(lambda asked: Say(asked.prompt)) as server,
+        engine(tmp_path, server) as it,
+    ):
+        task = Broken(llm=EngineLLM(engine=it, endpoint="a", prompt=""))
+        found = run_task(task, [{"text": "one"}, {"text": "two"}], it, "a")
+    assert [row["found"] for row in found] == [1, None]
+    assert not any(name.startswith("llm_") for row in found for name in row)
+    assert [type(row["reply"]) for row in found] == [Reply, type(None)]
+
+
 def test_several_generations_are_several_samples(tmp_path: Path) -> None:
     with FaultServer() as server, engine(tmp_path, server) as it:
         llm = EngineLLM(engine=it, endpoint="a", prompt="")
@@ -289,6 +313,7 @@ warnings.simplefilter("error")
 from ftc.augment.asker import asker
 assert sys.excepthook is hook
 from ftc.augment.prompted import Prompted
+from ftc.augment.front import Task
 from ftc.augment.llm import EngineLLM
 Prompted(llm=EngineLLM(engine=None, endpoint="a", prompt="p"), template=None).load()
 """

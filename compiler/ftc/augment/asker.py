@@ -72,15 +72,15 @@ def run_task(
 
     Each row of the result has the columns of the task and, as `reply`, the engine's reply or fault;
     `samples` numbers the rows for tasks that ask once a row. What the task cannot read out of an
-    answer is None, as Distilabel has it.
+    answer is None, as Distilabel has it; so is `reply` where the task broke off over an answer.
     """
     name = type(task).__name__
     llm = EngineLLM(engine=running, endpoint=endpoint, prompt=name, samples=samples)
     own: Task = task.model_copy(update={"llm": llm})
     own.load()
-    column = f"llm_{own.name}_reply"
     made = _processed(own, [dict(row) for row in rows])
-    return [{("reply" if key == column else key): it for key, it in row.items()} for row in made]
+    column = f"llm_{own.name}_reply"
+    return [{"reply": row.pop(column, None), **row} for row in made]
 
 
 def _processed(task: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
