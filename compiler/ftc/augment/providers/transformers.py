@@ -126,7 +126,7 @@ class Halt:
 
 def _loaded(target: Target, halt: Halt) -> Any:
     """Distilabel's model; FtcError when it is not there, or none that can chat."""
-    from transformers.utils import logging as told  # noqa: PLC0415 - loads torch
+    from transformers.utils import logging as told  # type: ignore[import-not-found]  # noqa: PLC0415
 
     told.set_verbosity_error()
     told.disable_progress_bar()
@@ -154,6 +154,6 @@ def _device_map() -> str | None:
 
 
 def _seed(seed: int) -> None:
-    from transformers import set_seed  # noqa: PLC0415 - loads torch
+    from transformers import set_seed  # type: ignore[import-not-found]  # noqa: PLC0415
 
     set_seed(seed)
