@@ -210,7 +210,7 @@ def test_answers_of_earlier_runs_cost_nothing_and_lead_on() -> None:
     def known(question: Question) -> str | None:
         seen.append(question.prompt)
         if question.prompt == "evolve":
-            return json.dumps({"instruction": "Why do cats purr, and since when do they?"})
+            return json.dumps({"text": "Why do cats purr, and since when do they?"})
         return None
 
     made = Make(kind="evolve")
@@ -224,7 +224,7 @@ def test_answers_of_earlier_runs_cost_nothing_and_lead_on() -> None:
         100,
         SHIPPED,
         augment(),
-        known=lambda it: json.dumps({it.prompt.replace("evolve", "instruction"): "It is new."}),
+        known=lambda it: json.dumps({"text": "It is new."}),
     )
     assert nothing.lines == ()
     assert Estimate((nothing,)).likely == Figures()

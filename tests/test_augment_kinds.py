@@ -10,7 +10,7 @@ import pytest
 from augment.prepared import Prepared, template
 
 from ftc.augment.kind import Made, Refused, Seed
-from ftc.augment.kinds import KINDS, fixed
+from ftc.augment.kinds import KINDS, fixed, wording
 from ftc.augment.kinds.course import Work
 from ftc.augmentation import Make
 from ftc.prep.rows import Row, each, identity, table
@@ -114,7 +114,7 @@ def test_templates_and_schemas(name):
     assert all(value["type"] != "object" for value in schema["properties"].values())
     for tag in re.findall(r'data\("(\w+)"\)', text):
         leak = fixed.fault(Work(Seed(row({"turns": []}))), f"So <{tag}-2>")
-        assert leak and leak.reason == fixed.LEAK
+        assert leak and leak.reason == wording.LEAK
 
 
 def unfiltered(text):
@@ -128,7 +128,7 @@ def test_samples_are_the_numbers_of_rows_and_questions():
     ranked = Make(kind="preference", how="ranked")
     rank = {"preference-rank": {"reason": "", "better": "first"}}
     back = {"preference-rank": {"reason": "", "better": "second"}}
-    answers = [{"answer": {"answer": text}} for text in "5678"]
+    answers = [{"answer": {"text": text}} for text in "5678"]
     ask = Prepared([answers[0], answers[1], answers[2], answers[3], rank, rank, back, back])
     seeds = [Seed(seed, 0), Seed(seed, 1)]
     found = KINDS["preference"].make(seeds, ranked, ask)
@@ -166,9 +166,8 @@ def test_seeds_keep_their_order_when_some_fail(kind):
         Seed(row({"turns": [["user", f"What is item {n} of it?"], ["assistant", f"Thing {n}"]]}))
         for n in (11, 12, 13)
     ]
-    names = {"paraphrase": ("paraphrase", "text"), "answer": ("answer", "answer")}
-    prompt, field = names.get(kind, ("preference-flaw", "answer"))
-    said = [{field: f"Which one is {n}?"} for n in (21, 13)]
+    prompt = {"preference": "preference-flaw"}.get(kind, kind)
+    said = [{"text": f"Which one is {n}?"} for n in (21, 13)]
     ask = Prepared([{prompt: said[0]}, {prompt: "cut at max_tokens"}, {prompt: said[1]}])
     found = KINDS[kind].make(seeds, Make(kind=kind), ask)
     assert [isinstance(one, Made) for (one,) in found] == [kind != "paraphrase", False, True]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, passage
+from ftc.augment.kinds import aim, fixed, fresh, passage, wording
 from ftc.augment.kinds.course import Answer, Work, asked, ended, started
 from ftc.augment.question import Ask
 from ftc.augmentation import Make
@@ -50,8 +50,8 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
 
 def _unsupported(work: Work, answer: Answer) -> Refused | None:
     """What the new row says that it cannot have from the chunk."""
-    if fixed.same(answer["output"], answer["instruction"]):
-        return work.refused(fixed.ECHO, answer["output"][:200])
+    if wording.same(answer["output"], answer["instruction"]):
+        return work.refused(wording.ECHO, answer["output"][:200])
     words = "" if answer["input"] else passage.pointing(answer["instruction"])
     if words:
         return work.refused(passage.POINTING, words)

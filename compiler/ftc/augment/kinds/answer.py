@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, talk
+from ftc.augment.kinds import aim, fixed, fresh, talk, wording
 from ftc.augment.kinds.course import Answer, Work, Works, asked, ended, started
 from ftc.augment.question import Ask
 from ftc.augmentation import Make
@@ -25,8 +25,8 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
 
     def new(work: Work, answer: str) -> Work | Refused:
         answers = work.seed.row.turns[talk.final(work.seed.row) :]
-        repeated = any(fixed.same(answer, said) for _, said in answers)
-        return work.refused(fixed.ECHO, answer[:200]) if repeated else work
+        repeated = any(wording.same(answer, said) for _, said in answers)
+        return work.refused(wording.ECHO, answer[:200]) if repeated else work
 
     def before(work: Work) -> talk.Turns:
         return talk.dialogue(work.seed.row, talk.final(work.seed.row))
@@ -60,9 +60,12 @@ def answered(
         return aim.values(make) | told | {"request": request}
 
     def take(work: Work, answer: Answer) -> Work | Refused:
-        text = answer["answer"]
-        bad = fixed.fault(work, text, talk.answer(work.seed.row))
-        return bad or check(work.knows(answer=text), text)
+        text, request = answer["text"], turns(work)[-1][1]
+        if bad := fixed.fault(work, text, talk.answer(work.seed.row)):
+            return bad
+        if wording.same(text, request) or wording.same(text, request.partition("\n")[2]):
+            return work.refused(wording.ECHO, text[:200])
+        return check(work.knows(answer=text), text)
 
     return asked(ask, NAME, works, values, take, where=where, samples=samples, sample=sample)
 

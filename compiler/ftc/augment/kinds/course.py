@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftc.augment.kind import Made, Refused, Seed
+from ftc.augment.kinds import wording
 from ftc.augment.question import Ask, Fault
 from ftc.prep.rows import Row
 
@@ -52,9 +53,9 @@ def asked(
 ) -> Works:
     """One stage: the seeds that are still on their way, and `where` holds, are asked about.
 
-    `take` gets each answer with its strings stripped. A seed's own number is the number of the
-    sample, so that rows made of one seed are answers of their own; a kind that samples the same
-    question several times says how many `samples`, and which one this is.
+    `take` gets each answer with its strings stripped, unless one recites the prompt. A seed's own
+    number is the number of the sample, so that rows made of one seed are answers of their own; a
+    kind that samples the same question several times says how many `samples`, and which this is.
     """
     on = [(i, work) for i, work in enumerate(works) if isinstance(work, Work) and where(work)]
     if not on:
@@ -67,13 +68,20 @@ def asked(
         if isinstance(reply, Fault):
             done[i] = after.refused(reply.reason, reply.detail, failed=True)
         else:
-            done[i] = take(after, _stripped(reply.value))
+            said = _stripped(reply.value)
+            leak = next((text for text in _texts(said) if wording.recited(prompt, text)), "")
+            done[i] = after.refused(wording.LEAK, leak[:200]) if leak else take(after, said)
     return done
 
 
 def ended(works: Works, born: Callable[[Work], Row]) -> list[list[Made | Refused]]:
     """What came of each seed: its row, or why there is none."""
     return [[work if isinstance(work, Refused) else Made(born(work), work.calls)] for work in works]
+
+
+def _texts(said: Answer) -> list[str]:
+    """What a model wrote, verdicts and their reasons aside."""
+    return [text for key, text in said.items() if isinstance(text, str) and key != "reason"]
 
 
 def _stripped(value: Any) -> Answer:  # Any: JSON of a model that keeps to the prompt's schema

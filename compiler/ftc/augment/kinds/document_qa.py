@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, passage
+from ftc.augment.kinds import aim, fixed, fresh, passage, wording
 from ftc.augment.kinds.course import Answer, Work, Works, asked, ended, started
 from ftc.augment.question import Ask
 from ftc.augmentation import Make
@@ -59,8 +59,8 @@ def _drafted(work: Work, answer: Answer) -> Work | Refused:
     for name in ("question", "answer"):
         if bad := fixed.fault(work, answer[name], text):
             return bad
-    if fixed.same(answer["question"], answer["answer"]):
-        return work.refused(fixed.ECHO, answer["answer"][:200])
+    if wording.same(answer["question"], answer["answer"]):
+        return work.refused(wording.ECHO, answer["answer"][:200])
     fails, why = [], ""
     if number := passage.invented(answer["answer"], work.seed.row):
         fails, why = [passage.NUMBER], number

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, talk
+from ftc.augment.kinds import aim, fixed, fresh, talk, wording
 from ftc.augment.kinds.answer import NAME as ANSWER
 from ftc.augment.kinds.answer import answered
 from ftc.augment.kinds.course import Answer, Work, asked, ended, started
@@ -35,11 +35,13 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
         return aim.values(make) | told | {"instruction": talk.question(work.seed.row)}
 
     def take(work: Work, answer: Answer) -> Work | Refused:
-        old, text = talk.question(work.seed.row), answer["instruction"]
+        old, text = talk.question(work.seed.row), answer["text"]
         if bad := fixed.fault(work, text, old):
             return bad
-        if fixed.same(text, old):
-            return work.refused(fixed.ECHO, text[:200])
+        if wording.same(text, old):
+            return work.refused(wording.ECHO, text[:200])
+        if wording.short(text):
+            return work.refused(wording.SHORT, text)
         return work.knows(instruction=text)
 
     def question(work: Work) -> talk.Turns:

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 
 from ftc.augment.kind import Refused
 from ftc.augment.kinds.course import Work
+from ftc.augment.kinds.wording import LEAK
 from ftc.prep.quality import phrases
 
 EMPTY = "empty answer"
-ECHO = "says the same again"
 REFUSAL = "the model refuses"
-LEAK = "repeats the prompt"
 LOST = "a placeholder, a link or code is lost"
 SURROGATE = "holds half of a surrogate pair"
 
@@ -24,9 +23,8 @@ _FIXED = re.compile(
 )
 _TAG = re.compile(  # what the templates of the kinds put around a row's text
     r"</?(?:request|response|draft|context|persona|conversation|passage|evidence|first|second"
-    r"|answer|examples?)(?:-\d+)?>"
+    r"|answer|example|text)(?:-\d+)?>"
 )
-_WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
@@ -43,20 +41,6 @@ def numbers(text: str) -> set[str]:
 def lost(parts: Iterable[str], text: str) -> str:
     """The first part that a text does not hold; "" when it holds them all."""
     return next((part for part in parts if part not in text), "")
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two texts have the same words in the same order."""
-    return one == other or _words(one) == _words(other)
-
-
-def repeats(text: str, other: str, share: float = 0.7) -> bool:
-    """Whether a text has most of its runs of three words from another one.
-
-    The bound is that of Self-Instruct (0.7, there of ROUGE-L); runs of words are cheaper.
-    """
-    mine, theirs = _runs(text), _runs(other)
-    return same(text, other) or len(mine & theirs) > share * max(len(mine), 1)
 
 
 def fault(work: Work, text: str, source: str = "") -> Refused | None:
@@ -77,12 +61,3 @@ def fault(work: Work, text: str, source: str = "") -> Refused | None:
         if found and not pattern.search(source):
             return work.refused(reason, found.group().strip()[:200])
     return None
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = _words(text)
-    return set(zip(words, words[1:], words[2:], strict=False))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, talk
+from ftc.augment.kinds import aim, fixed, fresh, talk, wording
 from ftc.augment.kinds.answer import NAME as ANSWER
 from ftc.augment.kinds.answer import answered
 from ftc.augment.kinds.course import Answer, Work, asked, ended, started
@@ -33,16 +33,16 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
         return aim.values(make) | told
 
     def take(work: Work, answer: Answer) -> Work | Refused:
-        text = answer["question"]
+        text = answer["text"]
         if bad := fixed.fault(work, text, talk.question(work.seed.row)):
             return bad
-        if any(fixed.repeats(text, said) for _, said in _said(work)):
-            return work.refused(fixed.ECHO, text[:200])
+        if any(wording.repeats(text, said) for _, said in _said(work)):
+            return work.refused(wording.ECHO, text[:200])
         return work.knows(turns=(*_said(work), ("user", text)))
 
     def going_on(work: Work, answer: str) -> Work | Refused:
-        if any(fixed.repeats(answer, said) for _, said in _said(work)):
-            return work.refused(fixed.ECHO, answer[:200])
+        if any(wording.repeats(answer, said) for _, said in _said(work)):
+            return work.refused(wording.ECHO, answer[:200])
         return work.knows(turns=(*_said(work), ("assistant", answer)))
 
     def born(work: Work) -> Row:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, talk
+from ftc.augment.kinds import aim, fixed, fresh, talk, wording
 from ftc.augment.kinds.course import Answer, Work, asked, ended, started
 from ftc.augment.question import Ask
 from ftc.augmentation import Make
@@ -15,6 +15,9 @@ from ftc.prep.rows import Row
 
 NAME = "paraphrase"
 NUMBER = "a number that the answer rests on is lost"
+SIZE = "far shorter or longer than what it says again"
+TIMES = 2.5  # as long at most, or as short; judgment
+SLACK = 30  # characters added to both lengths, for those of a few words; judgment
 ARGUMENT = "a name that a tool call rests on is lost"
 
 
@@ -43,8 +46,10 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
         old = _parts(row)[second]
         if bad := fixed.fault(work, text, old):
             return bad
-        if fixed.same(text, old):
-            return work.refused(fixed.ECHO, text[:200])
+        if wording.same(text, old):
+            return work.refused(wording.ECHO, text[:200])
+        if not 1 / TIMES < _size(text) / _size(old) < TIMES:
+            return work.refused(SIZE, text[:200])
         for reason, parts in _kept(row, old):
             if gone := fixed.lost(parts, text):
                 return work.refused(reason, gone[:200])
@@ -65,6 +70,10 @@ def _parts(row: Row) -> tuple[str, str]:
     """The first line of the question and what stands below it, as `ftc.data` joins the two."""
     instruction, _, below = talk.question(row).partition("\n")
     return instruction, below
+
+
+def _size(text: str) -> int:
+    return len(text) + SLACK
 
 
 def _kept(row: Row, old: str) -> Iterator[tuple[str, list[str]]]:

@@ -9,7 +9,7 @@ from ftc.prep.rows import Row
 
 POINTING = "speaks of a text that is not there"
 NUMBER = "a number that the text does not have"
-LEAST = 20  # words of a chunk of which something can be asked; judgment
+LEAST = 10  # words of a chunk of which something can be asked; judgment
 
 _POINTING = re.compile(
     r"\b(?:the|this) (?:(?:above|following|given|provided) )?(?:text|passage|excerpt|document)\b"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import fixed, fresh, talk
+from ftc.augment.kinds import fixed, fresh, talk, wording
 from ftc.augment.kinds.answer import NAME as ANSWER
 from ftc.augment.kinds.answer import answered
 from ftc.augment.kinds.course import Answer, Work, Works, asked, ended, started
@@ -42,11 +42,11 @@ def _flawed(seeds: Sequence[Seed], ask: Ask) -> list[list[Made | Refused]]:
         return _prompt(work) | {"response": _answer(work.seed.row), "flaw": flaw(work.seed)}
 
     def take(work: Work, answer: Answer) -> Work | Refused:
-        good, text = _answer(work.seed.row), answer["answer"]
+        good, text = _answer(work.seed.row), answer["text"]
         if bad := fixed.fault(work, text, good):
             return bad
-        if fixed.same(text, good):
-            return work.refused(fixed.ECHO, text[:200])
+        if wording.same(text, good):
+            return work.refused(wording.ECHO, text[:200])
         return work.knows(rejected=text)
 
     def born(work: Work) -> Row:
@@ -64,7 +64,7 @@ def _ranked(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Ref
         return work.knows(first=answer)
 
     def second(work: Work, answer: str) -> Work | Refused:
-        if fixed.same(answer, work.said["first"]):
+        if wording.same(answer, work.said["first"]):
             return work.refused(EQUAL, answer[:200])
         return work.knows(second=answer)
 

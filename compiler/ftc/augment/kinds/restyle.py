@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, talk
+from ftc.augment.kinds import aim, fixed, fresh, talk, wording
 from ftc.augment.kinds.course import Answer, Work, asked, ended, started
 from ftc.augment.question import Ask
 from ftc.augmentation import Make
@@ -36,8 +36,8 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
                 return bad
             if gone := fixed.lost(fixed.fixed(source), answer[name]):
                 return work.refused(fixed.LOST, gone[:200])
-        if fixed.same(answer["response"], old["response"]):
-            return work.refused(fixed.ECHO, answer["response"][:200])
+        if wording.same(answer["response"], old["response"]):
+            return work.refused(wording.ECHO, answer["response"][:200])
         return work.knows(**answer)
 
     def born(work: Work) -> Row:

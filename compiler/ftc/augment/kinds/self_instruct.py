@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import aim, fixed, fresh, talk
+from ftc.augment.kinds import aim, fixed, fresh, talk, wording
 from ftc.augment.kinds.answer import NAME as ANSWER
 from ftc.augment.kinds.answer import answered
 from ftc.augment.kinds.course import Answer, Work, asked, ended, started
@@ -50,8 +50,10 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
         text = answer["instruction"]
         if bad := fixed.fault(work, text, "\n".join(examples(work))):
             return bad
+        if wording.short(text):
+            return work.refused(wording.SHORT, text)
         for example in examples(work):
-            if fixed.repeats(text, example):
+            if wording.repeats(text, example):
                 return work.refused(ALIKE, text[:200])
         return work.knows(instruction=text, label=label(work.seed, text, answer["labels"]))
 
@@ -59,11 +61,11 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
         return {"instruction": work.said["instruction"], "label": work.said["label"]}
 
     def given(work: Work, answer: Answer) -> Work | Refused:
-        text = answer["input"]
+        text = answer["text"]
         if bad := fixed.fault(work, text):
             return bad
-        if fixed.same(text, work.said["label"]) or fixed.same(text, work.said["instruction"]):
-            return work.refused(fixed.ECHO, text[:200])
+        if wording.same(text, work.said["label"]) or wording.same(text, work.said["instruction"]):
+            return work.refused(wording.ECHO, text[:200])
         return work.knows(input=text, answer=work.said["label"])
 
     def question(work: Work) -> talk.Turns:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Kind, Made, Refused, Seed
-from ftc.augment.kinds import fixed, fresh, talk
+from ftc.augment.kinds import fixed, fresh, talk, wording
 from ftc.augment.kinds.course import Answer, Work, Works, asked, ended, started
 from ftc.augment.question import Ask
 from ftc.augmentation import Make
@@ -110,8 +110,8 @@ def _fault(work: Work, text: str, old: str, language: str) -> Refused | None:
     ):
         if gone := fixed.lost(parts, text):
             return work.refused(reason, gone[:200])
-    if fixed.same(text, old) and len(old.split()) >= ALIKE:
-        return work.refused(fixed.ECHO, text[:200])
+    if wording.same(text, old) and len(old.split()) >= ALIKE:
+        return work.refused(wording.ECHO, text[:200])
     if found := _other(text, code(language)):
         return work.refused(OTHER, f"{found}: {text[:200]}")
     return None
