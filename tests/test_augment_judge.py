@@ -21,7 +21,6 @@ from ftc.augment.judge import (
     chosen_human,
     judged,
     prompts,
-    questions,
     verdicts,
 )
 from ftc.augment.judge.alpha import alpha, interval, nominal
@@ -118,7 +117,6 @@ def test_every_method_has_cases_and_a_prompt():
         (name,) = prompts(judge)
         template = Prompts(None).load(name)
         assert json.loads(template.schema)["additionalProperties"] is False
-        assert questions(judge) == (2 if method == "pairwise" else 1)
 
 
 def test_rows_keep_their_order_and_a_fault_is_that_of_its_own_row(tmp_path):

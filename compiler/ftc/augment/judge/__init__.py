@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ftc.augment.judge.agreement import Agreement, agreement
 from ftc.augment.judge.chosen import chosen_human
-from ftc.augment.judge.method import prompts, questions
+from ftc.augment.judge.method import prompts
 from ftc.augment.judge.rubric import Rubric
 from ftc.augment.judge.scored import NOT_JUDGED, judged
 from ftc.augment.judge.verdicts import Tally, Verdicts, verdicts
@@ -19,6 +19,5 @@ __all__ = [
     "chosen_human",
     "judged",
     "prompts",
-    "questions",
     "verdicts",
 ]

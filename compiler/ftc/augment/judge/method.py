@@ -26,8 +26,3 @@ def found(rows: Sequence[Row], bench: Bench, sample: int = 0) -> Found:
 def prompts(judge: Judge) -> tuple[str, ...]:
     """The template that a judge asks by."""
     return (f"judge-{judge.method}",)
-
-
-def questions(judge: Judge) -> int:
-    """Questions that one row takes."""
-    return 2 if judge.method == "pairwise" else 1

@@ -14,7 +14,7 @@ from ftc.augmentation import Judge
 from ftc.prep.rows import Row
 
 SAME = 0.95  # share of rows with one score, from which a judge tells nothing apart (judgment)
-SURE = 1.96  # standard errors: 5 percent of judges that see no difference pass for one that does
+SURE = 1.96  # standard errors: one in forty judges that see no difference passes for one that does
 TORN = 0.4  # share of pairs decided by order; half of them would be by toss (judgment)
 OURS = 0.2  # share of human rows below the threshold (judgment)
 
