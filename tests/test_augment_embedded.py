@@ -16,6 +16,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from ftc import resources
 from ftc.augment import embedded, gguf
 from ftc.augment.embedded import Served, serve
 from ftc.augment.providers.status import Status
@@ -114,6 +115,11 @@ def test_answers_keep_to_a_schema_in_all_slots_at_once(served: Served) -> None:
         assert answer["choices"][0]["finish_reason"] == "stop"
         assert answer["usage"]["prompt_tokens"] > 10
         assert 5 < answer["usage"]["completion_tokens"] <= 200
+
+
+def test_no_more_slots_than_threads() -> None:
+    assert embedded.slots(1) == 1
+    assert embedded.slots(1000) == embedded.threads() == max(1, resources.processors() - 1)
 
 
 def test_an_answer_that_is_cut_says_so(served: Served) -> None:

