@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ftc.augment.calls import Totals
 from ftc.augment.estimate import Estimate, Figures, Line, Part
-from ftc.augment.filler import MOODS, Filler, strings
+from ftc.augment.filler import LIKELY, MOODS, Filler, expected, strings
 from ftc.augment.kind import Kind, Made, Refused, Seed
 from ftc.augment.kinds import KINDS
 from ftc.augment.prompts import Prompts
@@ -335,6 +335,20 @@ def test_all_of_it_goes_into_json() -> None:
     assert told["parts"][0]["lines"][1]["endpoint"] == "m1"
     assert found.likely.tokens == 3000
     assert replace(found, parts=()).likely == Figures()
+
+
+def test_a_likely_answer_is_as_long_as_what_it_is_made_of() -> None:
+    text, bounded = {"type": "string"}, {"type": "string", "maxLength": 300}
+    values = {"text": "a" * 2000, "rest": "b"}
+    assert expected(text, values, "text") == 2000
+    assert expected(bounded, values, "text") == 300
+    assert expected(text, values, "answer") == LIKELY
+    assert expected(bounded, values, "reason") == 150
+    both = {"type": "object", "properties": {"text": text, "good": {"type": "boolean"}}}
+    assert expected(both, values) == pytest.approx(
+        len(json.dumps({"text": "a" * 2000, "good": True})), abs=3
+    )
+    assert expected({"type": "array", "items": bounded, "maxItems": 8}, values) == 2 + 2 * 152
 
 
 TEXT = st.builds(

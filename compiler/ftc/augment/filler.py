@@ -59,8 +59,7 @@ class Filler:
         for key in ("anyOf", "oneOf"):
             if key in schema:
                 return self.value(schema[key][0], name)
-        kind = schema.get("type", "string")
-        kind = next((it for it in kind if it != "null"), "null") if isinstance(kind, list) else kind
+        kind = _kind(schema)
         if kind == "object":
             return {key: self.value(it, key) for key, it in schema.get("properties", {}).items()}
         if kind == "array":
@@ -115,9 +114,41 @@ def texts(value: Any) -> Iterator[str]:  # Any: values of a prompt
             yield from texts(it)
 
 
+def expected(schema: Mapping[str, Any], values: Mapping[str, Any], name: str = "") -> int:
+    """Characters of a likely answer.
+
+    A text is as long as what was shown under its name. Others are LIKELY long, or, where the schema
+    bounds them, half of the bound and no longer than the longest text shown; all are judgments.
+    """
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            return expected(schema[key][0], values, name)
+    kind = "choice" if {"enum", "const"} & schema.keys() else _kind(schema)
+    if kind == "object":
+        inner = schema.get("properties", {}).items()
+        return 2 + sum(len(key) + 6 + expected(it, values, key) for key, it in inner)
+    if kind == "array":
+        count = max(schema.get("minItems", 0), min(schema.get("maxItems", 3), 2))
+        return 2 + count * (2 + expected(schema.get("items", {}), values, name))
+    if kind != "string":
+        return 5
+    high: int | None = schema.get("maxLength")
+    shown = values.get(name)
+    if isinstance(shown, str) and shown:
+        return min(len(shown), high or len(shown))
+    longest = max(map(len, texts(values)), default=0)
+    return min(likely(longest), high // 2) if high else LIKELY
+
+
 def likely(length: int) -> int:
     """Characters of a text that is made of one of so many: as many, within bounds."""
     return min(max(length, SHORT), LIKELY)
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """The type that is not null."""
+    kind = schema.get("type", "string")
+    return next((it for it in kind if it != "null"), "null") if isinstance(kind, list) else kind
 
 
 def chooses(schema: str) -> bool:

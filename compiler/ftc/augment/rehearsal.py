@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ftc.augment import form
 from ftc.augment.estimate import Line, Part, figures
-from ftc.augment.filler import MOODS, Filler, Mood, chooses, strings
+from ftc.augment.filler import MOODS, Filler, Mood, chooses, expected, strings
 from ftc.augment.kind import Kind, Made, Seed
 from ftc.augment.prompts import Prompts, Template
 from ftc.augment.providers.answer import estimate
@@ -88,15 +88,17 @@ class Rehearsal:
 
     def _made_up(self, question: Question, values: Mapping[str, Any]) -> str:
         room = A_TOKEN * self.augment.models[question.endpoint].max_tokens
-        usual = _answer(question, values, self.mood._replace(text="part", long=False), room)
         count = self.counted.get(question.endpoint, estimate)
         sent = list(question.messages)
         if question.schema and self.augment.models[question.endpoint].structured in IN_WORDS:
             sent = said(sent, question.schema)
         read = sum(count(content) + TURN for _, content in sent)
-        asked = Asked(question.prompt, question.endpoint, read, estimate(usual))
-        self.asked.append(asked)
-        return _answer(question, values, self.mood, room)
+        schema = _parsed(question.schema) if question.schema else {"type": "string"}
+        written = -(-expected(schema, values) // A_TOKEN)
+        self.asked.append(Asked(question.prompt, question.endpoint, read, written))
+        filler = Filler(values, self.mood, question.key(""), room, strings(schema))
+        value = filler.value(schema)
+        return json.dumps(value, ensure_ascii=False) if question.schema else str(value)
 
 
 def rehearse(
@@ -207,13 +209,6 @@ def _unreached(what: str, prompt: str, others: Sequence[Line], total: int, ask: 
         figures(total * endpoint.attempts, longest, endpoint.max_tokens, endpoint),
         reached=False,
     )
-
-
-def _answer(question: Question, values: Mapping[str, Any], mood: Mood, room: int) -> str:
-    schema = _parsed(question.schema) if question.schema else {"type": "string"}
-    filler = Filler(values, mood, question.key(""), room, strings(schema))
-    value = filler.value(schema)
-    return json.dumps(value, ensure_ascii=False) if question.schema else value
 
 
 @lru_cache(64)
