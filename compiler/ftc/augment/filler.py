@@ -128,10 +128,10 @@ def expected(schema: Mapping[str, Any], values: Mapping[str, Any], name: str = "
         inner = schema.get("properties", {}).items()
         return 2 + sum(len(key) + 6 + expected(it, values, key) for key, it in inner)
     if kind == "array":
-        count = max(schema.get("minItems", 0), min(schema.get("maxItems", 3), 2))
+        count: int = max(schema.get("minItems", 0), min(schema.get("maxItems", 3), 2))
         return 2 + count * (2 + expected(schema.get("items", {}), values, name))
     if kind != "string":
-        return 5
+        return 5  # as of "false"
     high: int | None = schema.get("maxLength")
     shown = values.get(name)
     if isinstance(shown, str) and shown:
