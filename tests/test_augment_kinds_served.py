@@ -90,11 +90,11 @@ def test_what_a_model_orders_stays_text(tmp_path, make):
 
     def injected(body):
         told = json.loads(answer(body))
-        fixed = ("better", "evidence")
+        fixed = ("better",)
         mean = {key: f"{INJECTED} {said}" for key, said in told.items() if isinstance(said, str)}
         mean |= {key: told[key] for key in fixed if key in told}
-        if "evidence" in told:
-            mean["evidence"] = "potters slept beside it"
+        if "quote" in told:
+            mean["quote"] = "potters slept beside it"
         return json.dumps(told | mean)
 
     with FaultServer(answers=injected) as server, asking(tmp_path, server) as ask:

@@ -33,9 +33,9 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
         for name in ("instruction", "output"):
             if bad := fixed.fault(work, answer[name], text):
                 return bad
-        where = passage.place(answer["evidence"], text)
+        where = passage.place(answer["quote"], text)
         if where is None:
-            return work.refused(UNFOUND, answer["evidence"][:200])
+            return work.refused(UNFOUND, answer["quote"][:200])
         return _unsupported(work, answer) or work.knows(**answer, place=where)
 
     def born(work: Work) -> Row:
@@ -50,8 +50,8 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
 
 def _unsupported(work: Work, answer: Answer) -> Refused | None:
     """What the new row says that it cannot have from the chunk."""
-    if wording.same(answer["output"], answer["instruction"]):
-        return work.refused(wording.ECHO, answer["output"][:200])
+    if any(wording.same(answer["instruction"], answer[name]) for name in ("output", "quote")):
+        return work.refused(wording.ECHO, answer["instruction"][:200])
     words = "" if answer["input"] else passage.pointing(answer["instruction"])
     if words:
         return work.refused(passage.POINTING, words)

@@ -69,7 +69,7 @@ def asked(
             done[i] = after.refused(reply.reason, reply.detail, failed=True)
         else:
             said = _stripped(reply.value)
-            leak = next((text for text in _texts(said) if wording.recited(prompt, text)), "")
+            leak = next((text for text in _texts(said) if _leaks(prompt, said, text)), "")
             done[i] = after.refused(wording.LEAK, leak[:200]) if leak else take(after, said)
     return done
 
@@ -77,6 +77,11 @@ def asked(
 def ended(works: Works, born: Callable[[Work], Row]) -> list[list[Made | Refused]]:
     """What came of each seed: its row, or why there is none."""
     return [[work if isinstance(work, Refused) else Made(born(work), work.calls)] for work in works]
+
+
+def _leaks(prompt: str, said: Answer, text: str) -> bool:
+    """Whether a text is the name of its own place in the answer, or orders of the prompt."""
+    return text.casefold() in said or wording.recited(prompt, text)
 
 
 def _texts(said: Answer) -> list[str]:

@@ -33,6 +33,11 @@ def fixed(text: str, names: Iterable[str] = ()) -> list[str]:
     return [*_FIXED.findall(text), *(name for name in names if name in text)]
 
 
+def rest(text: str) -> str:
+    """A text without what `fixed` finds in it."""
+    return _FIXED.sub(" ", text)
+
+
 def numbers(text: str) -> set[str]:
     """The numbers that a text writes in digits."""
     return set(_NUMBER.findall(text))

@@ -48,7 +48,7 @@ def place(quote: str, text: str) -> tuple[int, int] | None:
     if not words:
         return None
     pattern = r"\s+".join("".join(_ALIKE.get(it, re.escape(it)) for it in word) for word in words)
-    found = re.search(pattern, text)
+    found = re.search(pattern + r"\w*", text)  # a quotation may be cut within a word
     return found.span() if found else None
 
 

@@ -45,7 +45,7 @@ def _flawed(seeds: Sequence[Seed], ask: Ask) -> list[list[Made | Refused]]:
         good, text = _answer(work.seed.row), answer["text"]
         if bad := fixed.fault(work, text, good):
             return bad
-        if wording.same(text, good):
+        if wording.same(text, good) or wording.same(text, values(work)["request"]):
             return work.refused(wording.ECHO, text[:200])
         return work.knows(rejected=text)
 

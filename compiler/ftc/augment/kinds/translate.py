@@ -110,7 +110,7 @@ def _fault(work: Work, text: str, old: str, language: str) -> Refused | None:
     ):
         if gone := fixed.lost(parts, text):
             return work.refused(reason, gone[:200])
-    if wording.same(text, old) and len(old.split()) >= ALIKE:
+    if len(old.split()) >= ALIKE and wording.repeats(fixed.rest(text), fixed.rest(old)):
         return work.refused(wording.ECHO, text[:200])
     if found := _other(text, code(language)):
         return work.refused(OTHER, f"{found}: {text[:200]}")
