@@ -119,18 +119,33 @@ def test_what_goes_on_going_wrong_is_a_fault(tmp_path: Path, name: str) -> None:
         assert calls.known([found[1].key])[found[1].key].state == "failed"
 
 
-def test_a_failed_question_is_asked_again_by_the_next_run(tmp_path: Path) -> None:
-    with (
-        FaultServer(lambda asked: FAULTS["empty"]) as server,
-        engine(tmp_path, server.url) as (it, _),
-    ):
-        assert type(it.ask(questions(1))[0]) is Fault
+def test_answers_that_cannot_be_used_are_not_paid_for_again(tmp_path: Path) -> None:
+    with FaultServer(lambda asked: FAULTS["empty"]) as server:
+        with engine(tmp_path, server.url) as (it, _):
+            first = it.ask(questions(1))[0]
         seeds = [asked.body["seed"] for asked in server.requests]
+        assert type(first) is Fault
         assert len(set(seeds)) == 4
-    with FaultServer(port=server.port) as server, engine(tmp_path, server.url) as (it, calls):
+        with engine(tmp_path, server.url) as (it, _):
+            assert it.ask(questions(1)) == [first]
+        assert server.asked == 4
+    with (
+        FaultServer(port=server.port) as server,
+        engine(tmp_path, server.url, attempts=5) as (it, calls),
+    ):
         assert type(it.ask(questions(1))[0]) is Reply
         assert server.requests[0].body["seed"] not in seeds
         assert calls.totals()[0].failed == 0
+
+
+def test_errors_of_the_server_are_no_answers(tmp_path: Path) -> None:
+    with (
+        FaultServer(lambda asked: FAULTS["500"]) as server,
+        engine(tmp_path, server.url) as (it, _),
+    ):
+        assert type(it.ask(questions(1))[0]) is Fault
+    with FaultServer(port=server.port) as server, engine(tmp_path, server.url) as (it, _):
+        assert type(it.ask(questions(1))[0]) is Reply
 
 
 def test_an_answer_is_paid_once(tmp_path: Path) -> None:

@@ -162,9 +162,9 @@ ENGINE = """\
 The clean step from the same Parquet files to Parquet files of rows and ledger: in a loop of 10
 lines, in as many such loops at once as there are cores, and through our runner in one process, on
 all cores with Daft, and on a Ray that is started for it. CPU seconds of all processes, their start
-included, which is the same for any number of rows; memory of the first process alone. Cores that
-share caches and memory make the same loop dearer when several run: `each` is the ratio to the loops
-at once."""
+included, which is the same for any number of rows; memory of the first process alone. A run hashes
+its sources once for all steps, before any clock starts here. `ratio` is to the loop, `each` to the
+loops at once."""
 
 
 def against_plain(found: Result, before: Sequence[Result]) -> Result:

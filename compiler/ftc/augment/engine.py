@@ -158,7 +158,8 @@ class Running:
     def _kept(
         self, wanted: Mapping[str, Question], known: Mapping[str, Call]
     ) -> dict[str, Reply | Fault]:
-        """What an earlier question has brought already."""
+        """What an earlier question has brought already: an answer, or as many that cannot be used
+        as the recipe pays for. Errors of the server are no answers: the next run asks again."""
         found: dict[str, Reply | Fault] = {}
         for key, call in known.items():
             if call.state == "answered":
@@ -166,6 +167,8 @@ class Running:
                 found[key] = _reply(call, value, paid=False)
             elif key in self._faults:
                 found[key] = self._faults[key]
+            elif call.spoiled >= self._lanes[wanted[key].endpoint].endpoint.attempts:
+                found[key] = Fault(key, call.reason, call.detail, call.attempts)
         return found
 
     def _task(self, key: str, question: Question, before: Call | None) -> asyncio.Task[Result]:
@@ -199,7 +202,6 @@ class Running:
         one that was not.
         """
         attempts = lane.endpoint.attempts
-        spoiled = call.spoiled % attempts if call.state == "open" else 0
         tries = 0
         while True:
             try:
@@ -222,8 +224,7 @@ class Running:
                 self._calls.write(call)
                 return _reply(call, value, paid=True)
             call = replace(_troubled(call, bad.reason), state="open", spoiled=call.spoiled + 1)
-            spoiled += 1
-            if spoiled >= attempts:
+            if call.spoiled >= attempts:
                 return self._failed(call, bad.reason, bad.detail)
             self._calls.write(call)
 

@@ -46,4 +46,4 @@ def ready(
             served[name] = Target(
                 name, endpoint, it.model, it.url, it.key, it.digest, ended=it.fault
             )
-        yield targets(models, served)
+        yield targets(models, served, folder)
