@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -29,6 +29,7 @@ from ftc.augment.seeds import Seeds, Source
 from ftc.augment.stage import Shard
 from ftc.augment.work import Progress, Work, made
 from ftc.augmentation import CHUNKS
+from ftc.errors import FtcError
 from ftc.facts import model, tokens
 from ftc.prep import finished, lengths
 from ftc.prep.prepare import SEED, prepare
@@ -36,6 +37,7 @@ from ftc.prep.rows import Row, each, table
 from ftc.prep.store import read_table
 from ftc.recipe import Recipe
 
+NO_ROWS = "name a better model in [augment.models], or look at its answers: --limit 3 --format json"
 LOST = "left out by ftc prepare"
 HELD = "held out by ftc prepare"
 
@@ -151,11 +153,19 @@ def annotated(run: Run) -> None:
         prepare(run.recipe, run.folder, last=last, progress=run.work.progress)
     chunks = sources.chunks(run.recipe, run.folder)
     rows = _passing(run, _shards(run, chunks, chunks=True))
-    if run.work.limit is None:
-        output.sheet(run.recipe, run.folder, rows, chunks)
-    else:
-        for _ in rows:
-            pass
+    if run.work.limit is not None:
+        deque(rows, maxlen=0)
+    elif not output.sheet(run.recipe, run.folder, rows, chunks):
+        raise FtcError(f"no chunk became a row{_reasons(run.lines)}", hint=NO_ROWS)
+
+
+def _reasons(lines: Iterable[Line]) -> str:
+    """What stood against most of the seeds."""
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts += line.failed + line.refused + line.filtered + line.other
+    told = [f"{count} x {reason}" for reason, count in counts.most_common(3)]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def seeds_of(run: Run, offline: bool) -> Seeds:
