@@ -13,6 +13,8 @@ from ftc.augmentation import Make
 from ftc.prep.rows import Row
 
 NAME = "restyle"
+OTHER = "the question became another one"
+NUMBER = "a number that the answer did not have"
 
 
 def takes(row: Row, make: Make) -> str:
@@ -30,7 +32,7 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
 
     def take(work: Work, answer: Answer) -> Work | Refused:
         row = work.seed.row
-        old = {"instruction": talk.question(row), "response": talk.answer(row)}
+        old = {"request": talk.question(row), "response": talk.answer(row)}
         for name, source in old.items():
             if bad := fixed.fault(work, answer[name], source):
                 return bad
@@ -38,11 +40,15 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
                 return work.refused(fixed.LOST, gone[:200])
         if wording.same(answer["response"], old["response"]):
             return work.refused(wording.ECHO, answer["response"][:200])
+        if not wording.kept(old["request"], answer["request"]):
+            return work.refused(OTHER, answer["request"][:200])
+        if new := fixed.numbers(answer["response"]) - fixed.numbers("\n".join(old.values())):
+            return work.refused(NUMBER, min(new))
         return work.knows(**answer)
 
     def born(work: Work) -> Row:
         said = work.said
-        both = (("user", said["instruction"]), ("assistant", said["response"]))
+        both = (("user", said["request"]), ("assistant", said["response"]))
         turns = talk.headed(work.seed.row, *both)
         style = {axis: getattr(make, axis) for axis in aim.AIMS[NAME] if getattr(make, axis)}
         return fresh.row(work, NAME, turns, extra=talk.own(work.seed.row), how=style)

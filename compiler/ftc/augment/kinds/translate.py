@@ -104,6 +104,8 @@ def _worded(row: Row, at: int) -> bool:
 def _fault(work: Work, text: str, old: str, language: str) -> Refused | None:
     if bad := fixed.fault(work, text, old):
         return bad
+    if wording.same(text, language):
+        return work.refused(wording.LEAK, text)
     for reason, parts in (
         (fixed.LOST, fixed.fixed(old)),
         (NAMES, [name for name in talk.names(work.seed.row) if name in old]),

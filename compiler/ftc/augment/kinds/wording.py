@@ -30,6 +30,12 @@ def repeats(text: str, other: str, share: float = 0.7) -> bool:
     return same(text, other) or len(mine & theirs) > share * max(len(mine), 1)
 
 
+def kept(old: str, text: str) -> bool:
+    """Whether a fifth of a text's words is in another one: that it is the same one, changed."""
+    words = set(_words(old))
+    return len(words & set(_words(text))) >= len(words) / 5
+
+
 def short(text: str) -> bool:
     """Whether a text in Latin letters has too few words to ask something."""
     return text.isascii() and len(_words(text)) < 3
