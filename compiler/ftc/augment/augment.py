@@ -37,6 +37,7 @@ from ftc.prep.rows import Row, each, table
 from ftc.prep.store import read_table
 from ftc.recipe import Recipe
 
+WAITING = "kinds that take rows have none before a run without --limit has annotated chunks"
 NO_ROWS = "name a better model in [augment.models], or look at its answers: --limit 3 --format json"
 LOST = "left out by ftc prepare"
 HELD = "held out by ftc prepare"
@@ -78,6 +79,9 @@ def augment(
     with at_work(recipe, folder, limit, fresh, offline, progress) as (run, calls):
         if run.numbers(chunks=True):
             annotated(run)
+            if limit is not None and not result.sheet(recipe, folder).exists():
+                run.notes += [WAITING] if run.numbers(chunks=False) else []
+                return _report(run, calls, None, {})
         seeds = seeds_of(run, offline)
         state = result.now(recipe, folder)
         place = run.root / "work" / "gates"
@@ -88,9 +92,7 @@ def augment(
         counted = _tokens(run, passed, seeds, offline)
         if limit is None:
             output.write(run.root, seeds, passed, run.ledger.tables(), state)
-        found = _report(run, calls, seeds, judge, counted)
-    rmtree(run.root / "work", ignore_errors=True)
-    return found
+        return _report(run, calls, seeds, judge, *counted)
 
 
 def _opinion(run: Run, seeds: Seeds, made: Path) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def at_work(
         ]
         run = Run(recipe, folder, root, work, lines, Lines(root / "work" / "lines"))
         yield run, calls
-        run.notes += engine.notes()
+        rmtree(root / "work", ignore_errors=True)
 
 
 def annotated(run: Run) -> None:
@@ -221,11 +223,17 @@ def _counted(run: Run, passed: Passed, seeds: Seeds) -> None:
 def _report(
     run: Run,
     calls: Calls,
-    seeds: Seeds,
+    seeds: Seeds | None,
     judge: dict[str, Any],
-    counted: tuple[tuple[int, int], str],
+    counted: tuple[int, int] = (0, 0),
+    by: str = "tokens",
 ) -> Report:
-    annotated = sum(line.kept for line in run.lines if line.kind in CHUNKS)
+    if run.work.limit is not None:
+        for line in run.lines:
+            if line.kind in CHUNKS:
+                line.kept = line.made - line.filtered.total()
+    written = sum(line.kept for line in run.lines if line.kind in CHUNKS)
+    human = seeds.count - written if seeds and seeds.trained and run.work.limit is None else 0
     judging = Line(0, "judge", judge.get("model", ""))
     if run.work.judging is not None:
         judging.asked(run.work.judging.counts)
@@ -235,13 +243,13 @@ def _report(
         lines=tuple(run.lines),
         judging=judging,
         judge=judge,
-        human=seeds.count - annotated,
-        held_out=seeds.held_out,
-        tokens=counted[0],
-        counted=counted[1],
+        human=human,
+        held_out=seeds.held_out if seeds else 0,
+        tokens=counted,
+        counted=by,
         calls=tuple(asdict(it) for it in calls.totals()),
         faults=calls.faults(),
-        notes=tuple(run.notes),
+        notes=(*run.notes, *run.work.engine.notes()),
         stopped=run.stopped,
         written=run.work.limit is None,
     )
