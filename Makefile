@@ -16,10 +16,10 @@ RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test fuzz lint docs bench bench-data parity oracle reserved estimators dev model backends wheel
+.PHONY: help demo check test fuzz lint docs bench bench-data augment-table parity oracle reserved estimators dev model backends wheel
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(FTC) model  ## set up, build the demo recipe for both tools, train it, compare before and after
 	@if [ "$(BACKEND)" != llamafactory ]; then $(PY) tools/python.py && $(FTC) backend install $(BACKEND) --cpu; fi
@@ -51,6 +51,9 @@ bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 
 bench-data: dev model  ## measure the data steps beside other libraries (an hour), and write docs/data-benchmarks.md
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) tools/bench_data.py
+
+augment-table: dev model  ## have the small model make rows of the demo's, and write docs/augment/measured.md
+	OMP_NUM_THREADS=1 $(PY) tools/augment_table.py
 
 parity: dev  ## prove that both tools train the same run, and write docs/parity.md (FAMILIES="..." for a part)
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/parity.py $(FAMILIES)
