@@ -27,7 +27,7 @@ from ftc.run import folders, launch, peak, record
 from ftc.run.record import Record
 
 # Settings that a plan of an older ftc lacks -> what its runs did.
-LATER = {"liger_kernel": False}
+LATER = {"liger_kernel": False, "segments": "none"}
 STEPS = ("first step", "train step")
 ON_CPU = "main memory of the process in a training step, without what it had before the model"
 RETAINED = "; freed memory that malloc keeps is in it"
