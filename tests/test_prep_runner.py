@@ -275,6 +275,7 @@ def test_two_runs_at_once(large, tmp_path):
     for line in first.stderr:
         if line.startswith("preparing: collect"):
             break
+    first.send_signal(signal.SIGSTOP)  # or it may be through before the second one looks
     second = start(path)
     _, error = second.communicate()
     first.kill()
