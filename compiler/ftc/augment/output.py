@@ -18,7 +18,7 @@ from ftc.augment.gates import Passed
 from ftc.augment.kind import Made, Refused
 from ftc.augment.result import State
 from ftc.augment.seeds import Seeds, Source
-from ftc.augment.sieve import LEDGER
+from ftc.augment.sieve import LEDGER, By, noted, signed
 from ftc.data.example import Rejected
 from ftc.prep.annotate.sheet import COLUMNS, MADE
 from ftc.prep.canonical import record
@@ -85,15 +85,17 @@ def sheet(recipe: Recipe, folder: Path, made: Iterable[Row], chunks: Source) -> 
 def story(found: Iterable[Made | Refused], make: int, kind: str) -> pa.Table:
     """Lines of `sieve.LEDGER` for what came of seeds: a line for each row, and for each seed of
     which none came."""
-    lines, steps = Ledger(), []
+    lines, by = Ledger(), []
     for it in found:
-        steps.append("model" if isinstance(it, Refused) and it.failed else "make")
         if isinstance(it, Refused):
-            detail = f"of {it.seed}: {it.detail}" if it.detail else f"of {it.seed}"
-            lines.add("refused", "", it.reason, detail=detail)
+            step = "model" if it.failed else "make"
+            by.append(By(step, make, kind, [it.seed]))
+            lines.add("refused", "", it.reason, detail=it.detail)
         else:
+            by.append(noted("make", it.row.notes.get("augment", {}), it.row.parents))
+            by[-1] = by[-1]._replace(make=make, kind=kind)
             _add(lines, it.row, kind)
-    return _told(lines, steps, [make] * len(steps), [kind] * len(steps))
+    return signed(lines.table(), by)
 
 
 def rejected(rows: Iterable[Rejected]) -> pa.Table:
@@ -102,8 +104,8 @@ def rejected(rows: Iterable[Rejected]) -> pa.Table:
     for row in rows:
         place = f"line {row.line}"
         lines.add("refused", "", "bad row", detail=row.reason, file=row.file, place=place)
-    count = lines.table().num_rows
-    return _told(lines, ["data"] * count, [0] * count, [""] * count)
+    found = lines.table()
+    return signed(found, [By("data")] * found.num_rows)
 
 
 def _write_rows(source: Path | None, more: Iterable[pa.Table], out: Path) -> None:
@@ -124,30 +126,16 @@ def _write_ledger(tables: Iterable[pa.Table], out: Path) -> None:
 
 
 def _kept(table: pa.Table) -> pa.Table:
-    lines = Ledger()
-    makes, kinds = [], []
+    lines, by = Ledger(), []
     for row in each(table):
-        note = row.notes.get("augment", {})
-        makes.append(note.get("make", 0))
-        kinds.append(note.get("kind", ""))
+        by.append(noted("kept", row.notes.get("augment", {}), row.parents))
         lines.add("made", row.id, "kept", file=row.file, place=row.place)
-    return _told(lines, ["kept"] * len(makes), makes, kinds)
+    return signed(lines.table(), by)
 
 
 def _add(lines: Ledger, row: Row, kind: str) -> None:
     said = "\n".join(content for _, content in row.turns)
-    parents = " and ".join(row.parents)
-    lines.add("made", row.id, kind, detail=f"of {parents}", file=row.file, place=row.place,
-              after=said)  # fmt: skip
-
-
-def _told(lines: Ledger, steps: list[str], makes: list[int], kinds: list[str]) -> pa.Table:
-    columns = [
-        pa.array(steps, pa.string()),
-        pa.array(makes, pa.int64()),
-        pa.array(kinds, pa.string()),
-    ]
-    return pa.table([*columns, *lines.table().columns], schema=LEDGER)
+    lines.add("made", row.id, kind, file=row.file, place=row.place, after=said)
 
 
 def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,10 +24,24 @@ LEDGER = pa.schema(
         ("step", pa.string()),
         ("make", pa.int64()),  # number of the `[[augment.make]]`, from 1; 0 where it is not known
         ("kind", pa.string()),
+        ("parents", pa.list_(pa.string())),  # of the row; the seed where no row came of it
+        ("model", pa.string()),  # that made the row; "" where that is not known
+        ("score", pa.float64()),  # of the judge, from 0 to 1; null where it gave none
         *ledger.SCHEMA,
     ]
 )
 Check = Callable[[Row], tuple[str, str]]  # reason and detail; "" for a row that stays
+
+
+class By(NamedTuple):
+    """How the row of a line was made: the columns of `LEDGER` before those of a story."""
+
+    step: str
+    make: int = 0
+    kind: str = ""
+    parents: Sequence[str] = ()
+    model: str = ""
+    score: float | None = None
 
 
 @dataclass
@@ -105,17 +120,24 @@ def told(lines: pa.Table, step: str, rows: pa.Table) -> pa.Table:
     """Lines of a ledger with their step, and the kind that made each of these rows."""
     wanted = rows.filter(pc.is_in(rows["id"], pc.unique(lines["row"])))
     by = {
-        name: json.loads(notes).get("augment", {})
-        for name, notes in zip(wanted["id"].to_pylist(), wanted["notes"].to_pylist(), strict=True)
+        row["id"]: noted(step, json.loads(row["notes"]).get("augment", {}), row["parents"])
+        for row in wanted.select(["id", "notes", "parents"]).to_pylist()
     }
-    mine = [by.get(name, {}) for name in lines["row"].to_pylist()]
-    columns = [
-        pa.array([step] * len(mine), pa.string()),
-        pa.array([it.get("make", 0) for it in mine], pa.int64()),
-        pa.array([it.get("kind", "") for it in mine], pa.string()),
-        *lines.columns,
+    return signed(lines, [by.get(name, By(step)) for name in lines["row"].to_pylist()])
+
+
+def noted(step: str, note: Mapping[str, Any], parents: Sequence[str]) -> By:
+    """What notes["augment"] of a row says."""
+    told = {name: note[name] for name in ("make", "kind", "model", "score") if name in note}
+    return By(step, parents=parents, **told)
+
+
+def signed(lines: pa.Table, by: Sequence[By]) -> pa.Table:
+    """Lines of a ledger as lines of `LEDGER`."""
+    own = [
+        pa.array([it[i] for it in by], LEDGER.field(name).type) for i, name in enumerate(By._fields)
     ]
-    return pa.table(columns, schema=LEDGER)
+    return pa.table([*own, *lines.columns], schema=LEDGER)
 
 
 def written(tables: Iterable[pa.Table], place: Path) -> list[Path]:
