@@ -16,7 +16,7 @@ RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test fuzz lint docs bench bench-data augment-table parity oracle reserved estimators dev model backends wheel
+.PHONY: help demo check test fuzz lint docs bench bench-data bench-augment augment-table parity oracle reserved estimators dev model backends wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -51,6 +51,9 @@ bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 
 bench-data: dev model  ## measure the data steps beside other libraries (an hour), and write docs/data-benchmarks.md
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) tools/bench_data.py
+
+bench-augment: dev model  ## measure `ftc augment` beside Distilabel (half an hour), and write docs/augment/benchmarks.md
+	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) tools/bench_augment.py
 
 augment-table: dev model  ## have the small model make rows of the demo's, and write docs/augment/measured.md
 	OMP_NUM_THREADS=1 $(PY) tools/augment_table.py

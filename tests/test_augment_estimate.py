@@ -17,7 +17,7 @@ from ftc.augment.filler import LIKELY, MOODS, Filler, expected, strings
 from ftc.augment.kind import Kind, Made, Refused, Seed
 from ftc.augment.kinds import KINDS
 from ftc.augment.prompts import Prompts
-from ftc.augment.question import Ask, Fault, Question
+from ftc.augment.question import Ask, Fault
 from ftc.augment.rehearsal import Rehearsal, part, rehearse
 from ftc.augmentation import Augment, Endpoint, Limits, Make
 from ftc.prep.rows import Row
@@ -202,33 +202,6 @@ def test_checks_that_may_fail_bring_their_repair_into_the_upper_bound(tmp_path: 
     assert (check.endpoint, repair.endpoint) == ("judge", "default")
     assert (check.most.questions, repair.most.questions) == (40, 20)
     assert 10 <= check.likely.questions < 20
-
-
-def test_answers_of_earlier_runs_cost_nothing_and_lead_on() -> None:
-    seen: list[str] = []
-
-    def known(question: Question) -> str | None:
-        seen.append(question.prompt)
-        if question.prompt == "evolve":
-            return json.dumps({"text": "Why do cats purr, and since when do they?"})
-        return None
-
-    made = Make(kind="evolve")
-    found = rehearse(made, KINDS["evolve"], seeds(5), 100, SHIPPED, augment(), known=known)
-    assert [(line.prompt, line.likely.questions) for line in found.lines] == [("answer", 100)]
-    assert {"evolve", "answer"} == set(seen)
-    nothing = rehearse(
-        made,
-        KINDS["evolve"],
-        seeds(5),
-        100,
-        SHIPPED,
-        augment(),
-        known=lambda it: json.dumps({"text": "It is new."}),
-    )
-    assert nothing.lines == ()
-    assert Estimate((nothing,)).likely == Figures()
-    assert nothing.rows == 100
 
 
 def test_a_tokenizer_counts_where_there_is_one_and_a_template_of_the_user_is_used(

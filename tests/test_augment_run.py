@@ -16,6 +16,7 @@ from ftc.build import compile_recipe
 from ftc.cli import cli
 from ftc.errors import FtcError
 from ftc.recipe import load
+from ftc.survey.augmented import forecast as shown
 
 NEEDS = {"translate": 'language = "German"', "restyle": 'tone = "formal"'}
 MAKES = "".join(
@@ -140,6 +141,11 @@ def test_a_forecast_asks_nothing_and_is_near(tmp_path):
         run(path)
         assert 0.8 * server.asked <= found.likely.questions <= 1.25 * server.asked
         assert server.asked <= found.most.questions
+        again = forecast(load(path), tmp_path)
+        assert again.estimate == found
+        assert sum(it.attempts for it in again.earlier) == server.asked
+        said = load(path).augmentation
+        assert f"{server.asked:,} answers of earlier runs are kept" in shown(again, said)
 
 
 @pytest.mark.parametrize(

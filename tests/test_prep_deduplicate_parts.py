@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftc.prep import rows
+from ftc.prep import arrays, rows
 from ftc.prep.deduplicate import (
-    arrays,
     candidates,
     gathered,
     groups,

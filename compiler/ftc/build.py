@@ -24,11 +24,11 @@ from ftc.facts.gather import gather
 from ftc.facts.records import Facts
 from ftc.facts.tokens import counter
 from ftc.plan import Plan
+from ftc.progress import Progress
 from ftc.recipe import Recipe, parse, read_text
 from ftc.resolve import resolve
 from ftc.rules.case import Case
 
-Progress = Callable[[str, int, int], None]
 PREFERRED = tuple((line.backend, line.version) for line in versions.VERSIONS if line.default)
 
 
@@ -75,7 +75,7 @@ def compile_recipe(
         folder,
         backends=tuple(targets) or PREFERRED,
         offline=offline,
-        seed=recipe.training.seed if recipe.training.seed is not None else 42,
+        seed=recipe.seed,
         progress=progress,
     )
     return Compiled(path, text, recipe, facts, dataset, table, resolve(recipe, facts, table))

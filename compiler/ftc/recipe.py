@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ftc.preparation import Prepare
 
 MAX_BYTES = 1_000_000
+SEED = 42  # of choices among rows, where the recipe says none; training.seed in the table too
 Stage = Literal["sft", "pretrain", "dpo", "kto", "orpo"]
 Method = Literal["auto", "full", "lora", "qlora"]
 Task = Literal[
@@ -181,6 +182,11 @@ class Recipe(Part):
     backend: Backends = Field(default_factory=Backends)
     prepare: Any = Field(None, description="raw material and what is done to it: ftc prepare")
     augment: Any = Field(None, description="what models make of the rows: ftc augment")
+
+    @property
+    def seed(self) -> int:
+        """What choices among rows depend on: samples, what is held out, seeds of new rows."""
+        return SEED if self.training.seed is None else self.training.seed
 
     @property
     def preparation(self) -> Prepare | None:

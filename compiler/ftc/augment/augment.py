@@ -27,14 +27,14 @@ from ftc.augment.question import Stopped
 from ftc.augment.report import Line, Report
 from ftc.augment.seeds import Seeds, Source
 from ftc.augment.stage import Shard
-from ftc.augment.work import Progress, Work, made
+from ftc.augment.work import Work, made
 from ftc.augmentation import CHUNKS
 from ftc.errors import FtcError
 from ftc.facts import model, tokens
-from ftc.prep import finished, lengths
-from ftc.prep.prepare import SEED, prepare
+from ftc.prep import lengths
 from ftc.prep.rows import Row, each, table
 from ftc.prep.store import read_table
+from ftc.progress import Progress, quiet
 from ftc.recipe import Recipe
 
 WAITING = "kinds that take rows have none before a run without --limit has annotated chunks"
@@ -68,7 +68,7 @@ def augment(
     limit: int | None = None,
     fresh: bool = False,
     offline: bool = False,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = quiet,
 ) -> Report:
     """Make the rows that `[augment]` asks for, and write them beside those of the user.
 
@@ -82,7 +82,7 @@ def augment(
             if limit is not None and not result.sheet(recipe, folder).exists():
                 run.notes += [WAITING] if run.numbers(chunks=False) else []
                 return _report(run, calls, None, {})
-        seeds = seeds_of(run, offline)
+        seeds = sources.rows(recipe, folder, offline=offline, progress=progress)
         state = result.now(recipe, folder)
         place = run.root / "work" / "gates"
         tables = (table(shard.rows) for shard in _shards(run, seeds, chunks=False))
@@ -132,8 +132,7 @@ def at_work(
         running(targets, calls, settings.limits) as engine,
     ):
         rmtree(root / "work", ignore_errors=True)
-        seed = SEED if recipe.training.seed is None else recipe.training.seed
-        work = Work(settings, folder, seed, limit, Prompts(own), engine, targets, progress)
+        work = Work(settings, folder, recipe.seed, limit, Prompts(own), engine, targets, progress)
         work.left = settings.limits.rows
         if judge is not None:
             work.rubric = rubric.read(judge, folder)
@@ -149,11 +148,7 @@ def at_work(
 
 def annotated(run: Run) -> None:
     """Rows of chunks, into the sheet that `ftc prepare` reads like one filled by hand."""
-    settings = run.recipe.preparation
-    if settings is not None:
-        last = finished.before_annotate(settings)
-        prepare(run.recipe, run.folder, last=last, progress=run.work.progress)
-    chunks = sources.chunks(run.recipe, run.folder)
+    chunks = sources.chunks(run.recipe, run.folder, progress=run.work.progress)
     rows = _passing(run, _shards(run, chunks, chunks=True))
     if run.work.limit is not None:
         deque(rows, maxlen=0)
@@ -168,13 +163,6 @@ def _reasons(lines: Iterable[Line]) -> str:
         counts += line.failed + line.refused + line.filtered + line.other
     told = [f"{count} x {reason}" for reason, count in counts.most_common(3)]
     return f" ({', '.join(told)})" if told else ""
-
-
-def seeds_of(run: Run, offline: bool) -> Seeds:
-    """The rows that others are made of, prepared anew where the recipe prepares any."""
-    if run.recipe.preparation is not None:
-        prepare(run.recipe, run.folder, progress=run.work.progress)
-    return sources.rows(run.recipe, run.folder, offline=offline)
 
 
 def _shards(run: Run, source: Source, *, chunks: bool) -> Iterator[Shard]:

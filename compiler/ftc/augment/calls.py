@@ -6,19 +6,18 @@ moment goes on from there. A power cut may take the last answers with it, and no
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from ftc.errors import FtcError
+from ftc.prep.alone import alone
 
 NAME = "calls.sqlite"
 VERSION = 1  # of the table; a file of another one is not read
@@ -141,7 +140,7 @@ def opened(folder: Path, *, fresh: bool = False) -> Iterator[Calls]:
 
     FtcError when another one is at work there, or when the file is none of ftc's.
     """
-    with _alone(folder):
+    with alone(folder, "augment"):
         if fresh:
             _put_aside(folder / NAME)
         connection = _connected(folder / NAME)
@@ -151,26 +150,16 @@ def opened(folder: Path, *, fresh: bool = False) -> Iterator[Calls]:
             connection.close()
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """The lock goes with the process that holds it, however it ends."""
+def totals(folder: Path) -> list[Totals]:
+    """What earlier runs have asked; may be looked at while another one is at work."""
+    path = folder / NAME
+    if not path.is_file():
+        return []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".calls.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-    except OSError as error:
-        raise FtcError(
-            f"{folder}: cannot be written: {error.strerror}",
-            hint="out = ... below [augment] names another folder",
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise FtcError(
-            f"{folder}: another ftc augment is at work here", hint="wait for it to end, or stop it"
-        ) from error
-    finally:
-        os.close(handle)
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as found:
+            return Calls(path, found).totals()
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from error
 
 
 def _put_aside(path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import IO, Any
 from ftc import resources
 from ftc.augment import gguf
 from ftc.errors import FtcError
+from ftc.progress import Progress
 
 CHILD = Path(__file__).with_name("served.py")
 CONTEXT = 4096  # tokens of prompt and answer together; judgment
@@ -49,7 +50,7 @@ def serve(
     offline: bool,
     slots: int,
     context: int = CONTEXT,
-    progress: gguf.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Served]:
     """Serve a GGUF file, `model` relative to `folder`, by default the small model of ftc.
 
@@ -92,7 +93,7 @@ def slots(in_flight: int) -> int:
 
 
 def found(
-    model: str | None, folder: Path, *, offline: bool, progress: gguf.Progress | None = None
+    model: str | None, folder: Path, *, offline: bool, progress: Progress | None = None
 ) -> Path:
     """The GGUF file that `model` means; `FtcError` when it is none."""
     if model is None:

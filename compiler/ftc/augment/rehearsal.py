@@ -27,7 +27,6 @@ TURN = 5  # control tokens of a message in common chat templates
 IN_WORDS = ("json_object", "none")  # the schema is said in the prompt
 A_TOKEN = 4  # characters, as `estimate` has it
 
-Known = Callable[[Question], str | None]  # the answer that an earlier run was given, or None
 Counted = Mapping[str, Callable[[str], int]]  # tokens of a text, by endpoint
 Item = TypeVar("Item")
 
@@ -51,14 +50,13 @@ class Run(NamedTuple):
 
 @dataclass
 class Rehearsal:
-    """An `Ask` that makes answers up, or takes those that are `known`, which cost nothing."""
+    """An `Ask` that makes answers up."""
 
     prompts: Prompts
     augment: Augment
     model: str  # of questions that name none
     files: Mapping[str, Path] = field(default_factory=dict)  # templates of the user, by prompt
     counted: Counted = field(default_factory=dict)
-    known: Known | None = None
     mood: Mood = MOODS[0]
     asked: list[Asked] = field(default_factory=list)
     templates: dict[str, Template] = field(default_factory=dict)  # those that were reached
@@ -79,9 +77,7 @@ class Rehearsal:
         for it, sample in zip(values, samples or [0] * len(values), strict=True):
             messages = template.render(it)
             question = Question(endpoint, messages, template.schema, sample, prompt)
-            text = self.known(question) if self.known else None
-            if text is None:
-                text = self._made_up(question, it)
+            text = self._made_up(question, it)
             value = form.value(text) if template.schema else None
             found.append(Reply(question.key(""), text, value, paid=False))
         return found
@@ -111,15 +107,13 @@ def rehearse(
     *,
     files: Mapping[str, Path] | None = None,
     counted: Counted | None = None,
-    known: Known | None = None,
 ) -> Part:
     """What a kind will ask about `seeds` rows like those in `sample` (20 to 100 are enough).
 
-    Nothing is asked. Where `known` gives answers of earlier runs, later stages are those that
-    follow from them.
+    Nothing is asked.
     """
     model = augment.named(make.model)
-    ask = Rehearsal(prompts, augment, model, files or {}, counted or {}, known)
+    ask = Rehearsal(prompts, augment, model, files or {}, counted or {})
 
     def run(seed: Seed, ask: Ask) -> int:
         return sum(isinstance(one, Made) for one in kind.make([seed], make, ask)[0])

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftc import resources
 from ftc.errors import FtcError
 from ftc.prep import result as prepared
-from ftc.prep.result import STATE, Read
+from ftc.prep.result import Read
 from ftc.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -63,11 +63,7 @@ def now(recipe: Recipe, folder: Path) -> State:
 
 def read(place: Path) -> State | None:
     """The state that the last run left; None when none came to its end."""
-    try:
-        said: dict[str, Any] = json.loads((place / STATE).read_text("utf-8"))
-        return State(**said | {"files": tuple(Read(**file) for file in said["files"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    return prepared.read_as(place, State)
 
 
 def used(recipe: Recipe, folder: Path) -> Recipe:

@@ -22,9 +22,10 @@ from ftc.errors import FtcError
 from ftc.prep import canonical, finished
 from ftc.prep import result as prepared
 from ftc.prep.annotate import sheet
-from ftc.prep.prepare import SEED
+from ftc.prep.prepare import prepare
 from ftc.prep.rows import Row
 from ftc.prep.store import whole
+from ftc.progress import Progress, quiet
 from ftc.recipe import Recipe
 
 SHARD = 64  # seeds that a kind gets at a time
@@ -101,22 +102,26 @@ class Chosen:
             yield shard
 
 
-def rows(recipe: Recipe, folder: Path, *, offline: bool = False) -> Seeds:
+def rows(
+    recipe: Recipe, folder: Path, *, offline: bool = False, progress: Progress = quiet
+) -> Seeds:
     """The rows of a recipe, split as `ftc build` splits them.
 
-    Those that `ftc prepare` left stand as they are; those of [data] are written below the folder of
-    `ftc augment`. FtcError when there are none, or those of [prepare] are not of today.
+    Where the recipe prepares any they are brought up to date, and stand as `ftc prepare` leaves
+    them; those of [data] are written below the folder of `ftc augment`. FtcError when there are
+    none.
     """
     assert recipe.augmentation is not None
     out = folder / recipe.augmentation.folder(recipe.name) / "seeds"
     if recipe.preparation is None:
         return _of_data(recipe, folder, out, offline)
+    prepare(recipe, folder, progress=progress)
     prepared.used(recipe, folder)
     root = prepared.root(recipe, folder)
     train, held = root / "train.jsonl", root / "eval.jsonl"
     rejected: tuple[Rejected, ...] = ()
     if recipe.data.samples is not None:
-        train = _sampled(train, out / "train.jsonl", folder, recipe.data.samples, _seed(recipe))
+        train = _sampled(train, out / "train.jsonl", folder, recipe.data.samples, recipe.seed)
     if recipe.data.eval_path is not None:
         held = out / "eval.jsonl"
         rejected = _held_out(recipe, folder, held, offline)
@@ -138,7 +143,7 @@ def _of_data(recipe: Recipe, folder: Path, out: Path, offline: bool) -> Seeds:
 
 def _loaded(recipe: Recipe, folder: Path, offline: bool) -> tuple[Dataset, bool]:
     """The rows of [data], and whether the stage trains on them: of chats pairs can be made."""
-    data, augment, seed = recipe.data, recipe.augmentation, _seed(recipe)
+    data, augment, seed = recipe.data, recipe.augmentation, recipe.seed
     try:
         return load(data, recipe.stage, folder, seed, offline=offline), True
     except FtcError as error:
@@ -158,22 +163,22 @@ def _held_out(recipe: Recipe, folder: Path, path: Path, offline: bool) -> tuple[
         update={"path": recipe.data.eval_path, "hub": None, "samples": None}
         | {"eval": 0.0, "eval_path": None}
     )
-    found = load(data, recipe.stage, folder, _seed(recipe), offline=offline, own_ids=True)
+    found = load(data, recipe.stage, folder, recipe.seed, offline=offline, own_ids=True)
     files.write(path, map(canonical.of_example, found.train))
     return found.rejected
 
 
-def _seed(recipe: Recipe) -> int:
-    return SEED if recipe.training.seed is None else recipe.training.seed
-
-
-def chunks(recipe: Recipe, folder: Path) -> Chunks:
-    """The chunks of a recipe; FtcError when it makes none, or when they are not there yet."""
+def chunks(recipe: Recipe, folder: Path, *, progress: Progress = quiet) -> Chunks:
+    """The chunks of a recipe, prepared up to where they are annotated; FtcError when it makes
+    none."""
     if recipe.preparation is not None and "annotate" in recipe.preparation.skip:
         raise FtcError(
             "prepare.skip names annotate, and kinds annotate and document-qa fill its sheet",
             hint="take annotate out of prepare.skip, or these kinds out of [augment]",
         )
+    if recipe.preparation is not None:
+        last = finished.before_annotate(recipe.preparation)
+        prepare(recipe, folder, last=last, progress=progress)
     found = sheet.chunks(finished.to_annotate(recipe, folder))
     return Chunks(recipe, folder, sum(1 for _ in found))
 

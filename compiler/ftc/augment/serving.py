@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ftc.augment import embedded, gguf
+from ftc.augment import embedded
 from ftc.augment.providers import Target, targets
 from ftc.augmentation import Augment
+from ftc.progress import Progress
 
 
 def asked(augment: Augment) -> tuple[str, ...]:
@@ -22,7 +23,7 @@ def asked(augment: Augment) -> tuple[str, ...]:
 
 @contextmanager
 def ready(
-    augment: Augment, folder: Path, *, offline: bool, progress: gguf.Progress | None = None
+    augment: Augment, folder: Path, *, offline: bool, progress: Progress | None = None
 ) -> Iterator[dict[str, Target]]:
     """The models that are used, by name; each embedded one is served once, whoever names it.
 

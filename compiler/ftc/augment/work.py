@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ftc.augment.asker import asker
 from ftc.augment.counted import Counted
 from ftc.augment.engine import Running
 from ftc.augment.kind import Made, Refused, Seed
-from ftc.augment.kinds import KINDS
+from ftc.augment.kinds import KINDS, own_prompts
 from ftc.augment.prompts import Prompts
 from ftc.augment.providers import Target
 from ftc.augment.question import Stopped
@@ -22,8 +22,8 @@ from ftc.augment.seeds import SHARD, Source, chosen
 from ftc.augment.stage import Shard, shards, threads
 from ftc.augmentation import Augment, Make
 from ftc.prep.rows import Row
+from ftc.progress import Progress
 
-Progress = Callable[[str, int, int], None]  # what is done, so many of so many
 DIGITS = 16  # of a hash, in the rows' lines
 
 
@@ -48,7 +48,8 @@ class Work:
     def asking(self, name: str | None, make: Make | None = None) -> Counted:
         """What asks a model of the recipe, for a kind or for the judge, and counts."""
         endpoint = self.settings.named(name)
-        return Counted(asker(self.engine, self.prompts, endpoint, self.files(make)))
+        files = own_prompts(make, self.folder) if make else {}
+        return Counted(asker(self.engine, self.prompts, endpoint, files))
 
     def model(self, name: str | None) -> str:
         """The name by which a model of the recipe is told of."""
@@ -58,12 +59,6 @@ class Work:
         """Count what the judge said of made rows."""
         with self._lock:
             self.scores.add(found)
-
-    def files(self, make: Make | None) -> dict[str, Path]:
-        """Templates of the user's own for a kind, by name."""
-        if make is None or make.prompt is None:
-            return {}
-        return {KINDS[make.kind].prompts[0]: self.folder / make.prompt}
 
 
 def made(work: Work, number: int, source: Source, line: Line) -> Iterator[Shard]:
@@ -146,11 +141,11 @@ def _judged(work: Work, seeds: list[Seed], rows: list[Row]) -> list[Row]:
 def _told(work: Work, number: int, new: Made) -> Row:
     """A row whose line will say which model made it, by which prompt and in which calls."""
     note, make = new.row.notes["augment"], work.settings.make[number - 1]
-    prompt = work.prompts.load(note["prompt"], work.files(make).get(note["prompt"]))
+    file = own_prompts(make, work.folder).get(note["prompt"])
     how = {
         "make": number,
         "model": work.model(make.model),
-        "prompt_hash": prompt.hash[:DIGITS],
+        "prompt_hash": work.prompts.load(note["prompt"], file).hash[:DIGITS],
         "calls": [key[:DIGITS] for key in new.calls],
     }
     return new.row._replace(notes=new.row.notes | {"augment": note | how})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ftc.cli.options import FORMAT, OFFLINE, RECIPE
-from ftc.cli.shown import say, show_json
+from ftc.cli.shown import needs, say, show_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def augment(
     from ftc.errors import FtcError
     from ftc.recipe import load
 
-    _library()
+    needs("augment", NEEDED)
     said, folder = load(recipe), recipe.absolute().parent
     if said.augmentation is None:
         raise FtcError(
@@ -66,10 +66,9 @@ def augment(
         with Steps("augmenting") as steps:
             found = forecast(said, folder, limit=limit, offline=offline, progress=steps.show)
         if dry_run and form == "json":
-            show_json(found.estimate.as_dict() | {"notes": found.notes})
+            show_json(found.as_dict())
             return 0
-        text = augmented.estimate(found.estimate, said.augmentation.limits)
-        click.echo("\n".join((text, *found.notes)), err=not dry_run)
+        click.echo(augmented.forecast(found, said.augmentation), err=not dry_run)
         if dry_run:
             return 0
         with Steps("augmenting") as steps:
@@ -87,14 +86,3 @@ def augment(
             f"than augment.max_failed = {said.augmentation.max_failed:g}"
         )
     return int(bad)
-
-
-def _library() -> None:
-    """FtcError when what `ftc augment` needs is not installed."""
-    from importlib.util import find_spec
-
-    from ftc.errors import FtcError
-
-    for name in NEEDED:
-        if find_spec(name) is None:
-            raise FtcError(f"{name} is not installed", hint='pip install "ftc[augment]"')

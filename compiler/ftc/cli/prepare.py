@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftc.cli.options import FILE, FORMAT, OFFLINE, RECIPE
-from ftc.cli.shown import say, show_json
+from ftc.cli.shown import needs, say, show_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ftc.recipe import Recipe
+
+
+NEEDED = ("pyarrow", "numpy", "daft", "ftfy", "phonenumbers", "stdnum", "pypdf")
 
 
 @click.command()
@@ -132,14 +135,17 @@ def show(
 def why(row: str, recipe: Path, form: str) -> None:
     """Tell the story of one row, by its id or the first digits of it.
 
+    Rows of ftc prepare and of ftc augment, those that were left out too.
+
     Example: ftc data why 3f2a9c recipe.toml
     """
-    said, folder = _read(recipe)
+    said, folder = _read(recipe, augmented=True)
     from ftc.prep.result import root
     from ftc.survey import text
+    from ftc.survey.made import augmented
     from ftc.survey.story import story
 
-    found = story(root(said, folder), row)
+    found = story(root(said, folder), row, augmented(said, folder))
     show_json(found.as_dict()) if form == "json" else click.echo(text.story(found))
 
 
@@ -220,26 +226,15 @@ def review(recipe: Path, out: Path, rows: int | None) -> None:
     click.echo("next: edit it, and name it in prepare.quality.review")
 
 
-def _read(path: Path) -> tuple[Recipe, Path]:
-    """A recipe that has [prepare], and its folder."""
+def _read(path: Path, *, augmented: bool = False) -> tuple[Recipe, Path]:
+    """A recipe that has [prepare] (or, where that will do, [augment]), and its folder."""
     from ftc.errors import FtcError
     from ftc.recipe import load
 
-    _library()
+    needs("prepare", NEEDED)
     recipe = load(path)
-    if recipe.preparation is None:
+    if recipe.preparation is None and not (augmented and recipe.augmentation):
         raise FtcError(
             f"{path}: has no [prepare]", hint='add one: [prepare] with sources = ["raw/"]'
         )
     return recipe, path.absolute().parent
-
-
-def _library() -> None:
-    """FtcError when what `ftc prepare` needs is not installed."""
-    from importlib.util import find_spec
-
-    from ftc.errors import FtcError
-
-    for name in ("pyarrow", "numpy", "daft", "ftfy", "phonenumbers", "stdnum", "pypdf"):
-        if find_spec(name) is None:
-            raise FtcError(f"{name} is not installed", hint='pip install "ftc[prepare]"')

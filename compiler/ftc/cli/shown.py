@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ftc.build import Built, Compiled
@@ -110,3 +110,14 @@ def show_json(data: Any) -> None:
 
 def say(text: str) -> None:
     click.echo(text, err=True)
+
+
+def needs(extra: str, names: Sequence[str]) -> None:
+    """FtcError when one of the modules, which this extra of ftc brings, is not installed."""
+    from importlib.util import find_spec
+
+    from ftc.errors import FtcError
+
+    for name in names:
+        if find_spec(name) is None:
+            raise FtcError(f"{name} is not installed", hint=f'pip install "ftc[{extra}]"')

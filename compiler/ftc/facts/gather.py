@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +22,7 @@ from ftc.data.load import (
 from ftc.data.turns import EMPTY_ANSWER
 from ftc.facts import hardware, model, remembered, tokens
 from ftc.facts.records import DataFacts, Facts, Lengths, ModelFacts, maker
-
-Progress = Callable[[str, int, int], None]  # what, rows done, rows in all
+from ftc.progress import Progress
 
 
 def gather(

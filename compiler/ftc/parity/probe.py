@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from ftc.parity import pinned, shadow
 from ftc.parity.reading import told
 from ftc.parity.records import Level, Told
 from ftc.parity.shadow import Shadow
+from ftc.progress import Progress, quiet
 from ftc.run import environments, failures, launch, process
 from ftc.run.environments import Environment
 from ftc.run.progress import Tail
@@ -28,7 +29,6 @@ SCRIPTS = {"axolotl": "told_axolotl.py", "llamafactory": "told_llamafactory.py"}
 # Its transformers and PEFT are the oldest: what they write, the others read.
 MAKER = "llamafactory"
 OTHERWISE = "the config may hold what this version does not take"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def probe(
     rows: int | None = None,
     offline: bool = False,
     averaging: str | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = quiet,
     workspace: Path | None = None,
 ) -> Told:
     """What the backend of one build folder says of it, up to the level asked for.
@@ -82,7 +82,7 @@ def several(
     rows: int | None = None,
     offline: bool = False,
     averaging: str | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = quiet,
     workspace: Path | None = None,
 ) -> list[Told]:
     """`probe` of several builds of one backend and version, in one process of it."""

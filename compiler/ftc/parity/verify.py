@@ -7,7 +7,7 @@ taken as it stands, and named.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from ftc.parity.compare import Sources, compare
 from ftc.parity.page import page
 from ftc.parity.records import Level, Told
 from ftc.parity.report import Report
+from ftc.progress import Progress, quiet
 from ftc.run import folders
 from ftc.run.launch import REBUILD
 
 JSON, PAGE = "verify.json", "verify.html"
 AVERAGING = "micro-batches"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def verify(
     rows: int | None = None,
     offline: bool = False,
     templates: Path | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = quiet,
 ) -> Verified:
     """Compares both builds of one recipe, and writes verify.json and verify.html into each.
 

@@ -9,16 +9,23 @@ import pyarrow as pa
 
 from ftc.errors import FtcError
 from ftc.prep import result, runner
+from ftc.prep.pipeline import COLLECT, STEPS
 from ftc.prep.store import DONE, Folder, read_table
 from ftc.preparation import Prepare
 from ftc.recipe import Recipe
 
 
+def folders(root: Path) -> list[Folder]:
+    """The finished steps below a folder of prepared data, in their order."""
+    found = (Folder.of(path.parent, root) for path in (root / "steps").glob(f"*/{DONE}"))
+    order = (COLLECT, *STEPS)
+    return sorted((it for it in found if it), key=lambda it: order.index(it.step))
+
+
 def step(recipe: Recipe, folder: Path, name: str) -> Folder:
     """The folder of a finished step; FtcError when it has not run."""
     root = result.root(recipe, folder)
-    places = sorted((root / "steps").glob(f"{name}-*/{DONE}"))
-    found = next((it for place in places if (it := Folder.of(place.parent, root))), None)
+    found = next((it for it in folders(root) if it.step == name), None)
     if found is None:
         raise FtcError(
             f"{root}: step {name} has not run", hint=f"ftc prepare RECIPE --only {name} runs it"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from hashlib import blake2b
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Bytes = npt.NDArray[np.uint8]
-Hashes = npt.NDArray[np.uint64]
-Numbers = npt.NDArray[np.int64]
+from ftc.prep.arrays import Hashes, Numbers, mixed
+
 _WORDS = 1 << 14  # of 8 bytes that are hashed at a time: what is made of them stays in the cache
 _PADS = pa.array(["\0" * (8 - more) for more in range(8)])
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -27,16 +25,6 @@ def _powers(base: int) -> Hashes:
 _BASE = 0xD1342543DE82EF95  # odd, so that it has an inverse; Knuth's and Steele's multipliers
 _POWERS, _INVERSES = _powers(_BASE), _powers(pow(_BASE, -1, 2**64))
 _HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], "S2").view(np.uint16)
-
-
-def mixed(values: Hashes) -> Hashes:
-    """Every bit of a value spread over all others: the finaliser of MurmurHash3 (Appleby)."""
-    values = values ^ (values >> np.uint64(33))
-    values *= np.uint64(0xFF51AFD7ED558CCD)
-    values ^= values >> np.uint64(33)
-    values *= np.uint64(0xC4CEB9FE1A85EC53)
-    values ^= values >> np.uint64(33)
-    return values
 
 
 def texts(array: pa.Array) -> Hashes:

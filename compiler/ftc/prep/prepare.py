@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ftc.errors import FtcError
 from ftc.prep import collect, pipeline, result, runner, split
+from ftc.prep.alone import alone
 from ftc.prep.engine import Engine
 from ftc.prep.pipeline import COLLECT
-from ftc.prep.runner import Job, Progress, Ran
+from ftc.prep.runner import Job, Ran
+from ftc.progress import Progress, quiet
 from ftc.recipe import Recipe
-
-SEED = 42
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ def prepare(
     last: str | None = None,
     engine: Engine = "local",
     cores: int | None = None,
-    progress: Progress = lambda step, done, total: None,
+    progress: Progress = quiet,
 ) -> Prepared:
     """Bring the prepared data of a recipe in `folder` up to date, through step `last` or whole.
 
@@ -53,11 +50,10 @@ def prepare(
     known = runner.names(settings)
     if last is not None and last not in known:
         raise FtcError(f"no step {last!r} in this recipe", hint=f"its steps: {', '.join(known)}")
-    seed = SEED if recipe.training.seed is None else recipe.training.seed
     root = result.root(recipe, folder)
-    job = Job(settings, folder, root, seed, engine, progress, cores)
+    job = Job(settings, folder, root, recipe.seed, engine, progress, cores)
     steps = known if last is None else known[: known.index(last) + 1]
-    with _alone(root):
+    with alone(root, "prepare"):
         sources = collect.found(job.inputs(COLLECT))
         read = [result.seen(it.path, job.folder) for it in sources if it.path.is_file()]
         hashes = {job.folder / it.path: it.sha256 for it in read}
@@ -105,27 +101,3 @@ def _beside(job: Job, steps: Sequence[str]) -> Iterator[Path]:
     for step in steps[1:]:
         files = pipeline.load(step).files
         yield from files(job.inputs(step)) if files else ()
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """One run at a time; the lock goes with the process that holds it, however it ends."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(root / ".lock", os.O_CREAT | os.O_RDWR)
-    except OSError as error:
-        raise FtcError(
-            f"{root}: cannot be written: {error.strerror}",
-            hint="out = ... below [prepare] names another folder",
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise FtcError(
-            f"{root}: another ftc prepare is at work here", hint="wait for it to end, or stop it"
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(handle)

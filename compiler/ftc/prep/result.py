@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ftc.errors import FtcError
 from ftc.recipe import Recipe
 
 STATE = "state.json"
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,14 @@ def write(place: Path, state: State) -> None:
 
 def read(place: Path) -> State | None:
     """What `write` wrote; None when it is not there."""
+    return read_as(place, State)
+
+
+def read_as(place: Path, kind: Callable[..., S]) -> S | None:
+    """The state of a finished run, made of the values in its file; None when there is none."""
     try:
         said: dict[str, Any] = json.loads((place / STATE).read_text("utf-8"))
-        return State(**said | {"files": tuple(Read(**file) for file in said["files"])})
+        return kind(**said | {"files": tuple(Read(**file) for file in said["files"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -22,8 +22,8 @@ from ftc.prep.step import Inputs, Step
 from ftc.prep.store import Batch, Done, Folder, read_json, read_table, whole
 from ftc.prep.work import Act, Task, work
 from ftc.preparation import Prepare
+from ftc.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 HINTS = {  # where no row is left
     "annotate": "name rules that fit in [prepare.annotate], or fill a sheet: ftc data annotate "
     "RECIPE --out sheet.jsonl",

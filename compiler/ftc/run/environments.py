@@ -16,9 +16,9 @@ from pathlib import Path
 from ftc.backends import versions
 from ftc.backends.versions import PLUGIN, Device, Version
 from ftc.errors import FtcError
+from ftc.progress import Progress, quiet
 from ftc.run import installer, interpreters, layout, lockfiles
 from ftc.run.doctor import doctor
-from ftc.run.installer import Progress
 from ftc.run.layout import Environment, locate, variables
 
 __all__ = [
@@ -110,7 +110,7 @@ def install(
     backend: str,
     version: str = "",
     device: Device = "cpu",
-    progress: Progress = lambda label, done, total: None,
+    progress: Progress = quiet,
     force: bool = False,
 ) -> Environment:
     """Makes the environment, or finds it made; `force` makes it anew.

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ftc.errors import FtcError
+from ftc.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 # A file beside the index is "Processing", with its path; the rest is "Collecting".
 _FOUND = re.compile(
     r"(?:Collecting |Processing (?:[^\s]*/)?)([A-Za-z0-9._]+(?:-[A-Za-z_][A-Za-z0-9._]*)*)"

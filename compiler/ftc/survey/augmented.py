@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from ftc.augment.estimate import Estimate, Figures
+from ftc.augment.estimate import Figures, added
+from ftc.augment.forecast import Forecast
 from ftc.augment.report import Line, Report, ordered
-from ftc.augmentation import Limits
+from ftc.augmentation import Augment
 from ftc.views import table
 
 REASONS = 6  # of a kind that are shown one by one
@@ -26,22 +27,37 @@ def report(found: Report) -> str:
     return "\n".join(lines)
 
 
-def estimate(found: Estimate, limits: Limits) -> str:
-    """A line a prompt, the sums, and the limit that would end the run."""
+def forecast(said: Forecast, settings: Augment) -> str:
+    """A line a prompt, the sums, the limit that would end the run, and what is known already."""
+    found, earlier = said.estimate, said.earlier
     rows = [("kind", "prompt", "model", "questions", "tokens in", "tokens out", "cost", "at most")]
     for it in found.lines:
-        rows.append(
-            (it.what, it.prompt, it.endpoint, *_figures(it.likely), f"{it.most.questions:,}")
-        )
+        prompt = it.prompt if it.reached else f"{it.prompt} (a guess)"
+        rows.append((it.what, prompt, it.endpoint, *_figures(it.likely), f"{it.most.questions:,}"))
     rows.append(("in all", "", "", *_figures(found.likely), f"{found.most.questions:,}"))
     lines = [table(rows), f"about {found.rows:,} rows, if nothing fails or is refused"]
+    for part in found.parts:
+        if part.seeds and not part.complete:
+            lines.append(f"{part.what}: no seed came to its end in the rehearsal: a guess")
     if not all(it.counted for it in found.lines):
         lines.append("tokens are estimated from characters")
     if found.most.cost:
         lines.append(f"cost at most {found.most.cost:.4g}, if every question is asked to the end")
-    if stop := found.limit(limits):
+    spent = added(Figures(it.attempts, it.tokens_in, it.tokens_out, it.cost) for it in earlier)
+    if stop := found.limit(settings.limits, spent):
         lines.append(f"limits.{stop.limit} would end it after about {stop.share:.0%}")
-    return "\n".join(lines)
+    for name, seconds in found.seconds(settings.models, earlier).items():
+        if seconds is not None:
+            lines.append(
+                f"about {_lasting(seconds)} of model {name}: its speed so far, or per_minute"
+            )
+    if answers := sum(it.answered for it in earlier):
+        lines.append(f"{answers:,} answers of earlier runs are kept: they are not asked for again")
+    return "\n".join([*lines, *said.notes])
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds / 60:,.0f} min" if seconds >= 100 else f"{seconds:,.0f} s"
 
 
 def _figures(it: Figures) -> tuple[str, str, str, str]:

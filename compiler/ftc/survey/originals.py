@@ -8,9 +8,11 @@ import pyarrow.parquet as pq
 
 from ftc.errors import FtcError
 from ftc.prep import result
+from ftc.prep.finished import folders
 from ftc.prep.redact.vault import originals as opened
 from ftc.recipe import Recipe
-from ftc.survey.story import folders, story
+from ftc.survey.made import Augmented, augmented
+from ftc.survey.story import story
 
 
 def originals(recipe: Recipe, folder: Path, name: str) -> list[tuple[str, str]]:
@@ -31,17 +33,17 @@ def originals(recipe: Recipe, folder: Path, name: str) -> list[tuple[str, str]]:
         raise FtcError(f"{root}: step redact has not run", hint="run first: ftc prepare RECIPE")
     files = sorted((step.path / "ledger").glob("*.parquet"))
     found: list[tuple[str, str]] = []
-    for row in _family(root, name):
+    for row in _family(root, name, augmented(recipe, folder)):
         ledger = pq.read_table(files, filters=[("row", "==", row)])
         found += opened(ledger, folder / Path(key).expanduser()).get(row, [])
     return list(dict.fromkeys(found))
 
 
-def _family(root: Path, name: str) -> list[str]:
+def _family(root: Path, name: str, made: Augmented | None) -> list[str]:
     """The id of a row and of all that it was made from."""
     found, waiting = [], [name]
     while waiting:
-        told = story(root, waiting.pop())
+        told = story(root, waiting.pop(), made)
         found.append(told.id)
         waiting += [parent for parent in told.parents if parent not in found]
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,15 +15,14 @@ from ftc.facts.records import DataFacts, Facts, Lengths
 from ftc.memory.formula import estimate
 from ftc.plan import Plan
 from ftc.prep.diversity import Gap, gaps
+from ftc.prep.finished import folders
 from ftc.prep.lengths import TokenLengths, measure
-from ftc.prep.prepare import SEED
+from ftc.progress import Progress
 from ftc.recipe import Recipe, Stage
 from ftc.resolve import resolve
 from ftc.resolve.memory import plan_job
 from ftc.survey.steps import Survey
-from ftc.survey.story import folders
 
-Progress = Callable[[str, int, int], None]
 GRAIN = 64  # tokens: lengths are rounded up to it (judgment; what tensor cores want is 8)
 STANDING = 2_000  # rows that stand for all of them in a plan
 TITLES = {  # what is counted, by the start of the figure's name
@@ -81,7 +79,7 @@ def statistics(
     lengths = measure(
         [steps[-1].rows(batch.name) for batch in last.batches],
         tokens.counter(found),
-        seed=SEED,
+        seed=recipe.seed,
         full=full,
         progress=lambda done, total: progress("tokens", done, total),
     )

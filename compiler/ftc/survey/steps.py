@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ftc.prep import result, runner
+from ftc.prep.finished import folders
 from ftc.prep.store import Done
 from ftc.recipe import Recipe
-from ftc.survey.story import folders
 
 SAMPLE_CHARACTERS = 200
 

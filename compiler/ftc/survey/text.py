@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ftc.survey.made import Making, Outcome
 from ftc.survey.steps import State, Survey
 from ftc.survey.story import Event, Story
 from ftc.views import table
@@ -73,10 +74,15 @@ def story(found: Story) -> str:
         lines.append(f"from {place}")
     if found.parents:
         lines.append(f"made from {', '.join(found.parents)}")
+    if found.making:
+        lines.append(_making(found.making))
     for event in found.events:
         lines += _event(event, event.row if event.row != found.id else "")
     if found.children:
         lines.append(f"made of it: {', '.join(found.children)}")
+    if found.outcomes:
+        told = table([_outcome(it) for it in found.outcomes])
+        lines += ["made of it by ftc augment:", textwrap.indent(told, "  ")]
     if row:
         if row.flags:
             lines.append(f"flags: {', '.join(row.flags)}")
@@ -85,6 +91,16 @@ def story(found: Story) -> str:
         for role, content in row.turns:
             lines += [f"{role}:", textwrap.indent(content, "  ")]
     return "\n".join(lines)
+
+
+def _making(it: Making) -> str:
+    judged = "" if it.score is None else f", scored {it.score:.2f} by the judge"
+    return f"made by {it.model or 'a model'}: {it.kind} (table {it.make} of [augment]){judged}"
+
+
+def _outcome(it: Outcome) -> tuple[str, ...]:
+    why = ": ".join(part for part in (it.step, it.reason, it.detail) if part)
+    return (str(it.make), it.kind, it.became, it.row, why)
 
 
 def _event(event: Event, of: str) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ftc.augment.kind import Kind
 from ftc.augment.kinds import (
     annotate,
@@ -15,6 +17,7 @@ from ftc.augment.kinds import (
     self_instruct,
     translate,
 )
+from ftc.augmentation import Make
 
 _ALL = (
     paraphrase,
@@ -29,3 +32,9 @@ _ALL = (
     document_qa,
 )
 KINDS: dict[str, Kind] = {module.KIND.name: module.KIND for module in _ALL}
+
+
+def own_prompts(make: Make, folder: Path) -> dict[str, Path]:
+    """The template that a recipe in `folder` names for a kind, by the name of the one it replaces:
+    the first of the kind."""
+    return {KINDS[make.kind].prompts[0]: folder / make.prompt} if make.prompt else {}

@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from pyarrow import json
 
 from ftc.data.turns import ROLES
+from ftc.prep.arrays import Numbers
 from ftc.prep.collect import opened
 from ftc.prep.collect.layout import FORMS, Layout, Row
 from ftc.prep.collect.lines import Lines
 from ftc.prep.collect.piece import Block
-from ftc.prep.hashing import Numbers
 from ftc.prep.rows import TURN, Form
 
 _PLAIN = (["text"], ["instruction", "output"], ["input", "instruction", "output"])

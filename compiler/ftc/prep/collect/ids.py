@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from ftc.prep.hashing import Hashes, Numbers, digits, lists, mixed, texts
+from ftc.prep.arrays import Hashes, Numbers, mixed
+from ftc.prep.hashing import digits, lists, texts
 
 _MARKS = 22  # bits: 4 MiB, of which a million keys mark a fifth
 _REST = np.uint64(64 - _MARKS)

@@ -10,12 +10,12 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
+from ftc.prep.arrays import Bytes, Numbers
 from ftc.prep.collect import encoding, opened
 from ftc.prep.collect.encoding import Line
 from ftc.prep.collect.opened import Opened
 from ftc.prep.collect.piece import Bad, Record
 from ftc.prep.collect.values import SCAN
-from ftc.prep.hashing import Bytes, Numbers
 
 FIRST = 2**16  # bytes of the first chunk, whose rows show what the columns mean; then it doubles
 CHUNK = 2**22  # bytes at most, about (measured: 2**20 to 2**23 are alike)

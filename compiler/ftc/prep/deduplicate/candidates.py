@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ftc.prep.deduplicate.arrays import Bytes, Hashes, Numbers, Truths, firsts, spans
+from ftc.prep.arrays import Bytes, Hashes, Numbers, Truths, firsts, spans
 from ftc.prep.deduplicate.gathered import sets
 from ftc.prep.deduplicate.overlap import Known
 from ftc.prep.deduplicate.shingles import BITS

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftc.errors import FtcError
+from ftc.prep.arrays import Numbers
 from ftc.prep.deduplicate import against
-from ftc.prep.deduplicate.arrays import Numbers
 from ftc.prep.deduplicate.gathered import all_pictures, column, ids, numbers
 from ftc.prep.deduplicate.overlap import Known
 from ftc.prep.deduplicate.verdict import EXACT, MEANING, NEAR, STAYS, Verdict, together, verdict

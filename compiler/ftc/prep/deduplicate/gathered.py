@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from ftc.prep import engine
+from ftc.prep.arrays import Hashes, Numbers, mixed
 from ftc.prep.deduplicate import meaning
-from ftc.prep.deduplicate.arrays import Hashes, Numbers, mixed
 from ftc.prep.deduplicate.bert import Array
 from ftc.prep.deduplicate.shingles import PICTURE, Shingles, pictures, shingles
 from ftc.prep.deduplicate.texts import Texts, joined, parted, plain, raw, whole

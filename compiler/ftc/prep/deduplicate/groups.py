@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ftc.prep.deduplicate.arrays import Floats, Numbers, Truths, firsts
+from ftc.prep.arrays import Floats, Numbers, Truths, firsts
 
 CHECKS = 1 << 28  # pairs looked at before the rest of the groups is left as it is
 Measure = Callable[[Numbers, Numbers], Floats]  # how alike pairs of rows are; 0 where it is plain

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ftc.errors import FtcError
-from ftc.prep.deduplicate.arrays import Floats, Numbers, Truths
+from ftc.prep.arrays import Floats, Numbers, Truths
 from ftc.prep.deduplicate.bert import Array, encoder
 from ftc.prep.deduplicate.groups import Dropped, settled, united
 from ftc.prep.step import Inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ftc.prep.deduplicate.arrays import Floats, Hashes, Numbers, Truths, different
+from ftc.prep.arrays import Floats, Hashes, Numbers, Truths, different
 from ftc.prep.deduplicate.candidates import Buckets, buckets, narrowed, pairs
 from ftc.prep.deduplicate.groups import Dropped, settled, united
 from ftc.prep.deduplicate.overlap import HELD, Held, Known, hold, jaccard, jaccards, possible

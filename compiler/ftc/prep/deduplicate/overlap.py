@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ftc.prep.deduplicate.arrays import Floats, Hashes, Numbers, Truths, spans
+from ftc.prep.arrays import Floats, Hashes, Numbers, Truths, spans
 from ftc.prep.deduplicate.gathered import sets
 from ftc.prep.deduplicate.shingles import BITS, shared_at_most
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ftc.prep.deduplicate.arrays import Hashes, Numbers, firsts, mixed, spans
+from ftc.prep.arrays import Hashes, Numbers, firsts, mixed, spans
 from ftc.prep.deduplicate.words import sequences
 
 BITS = 48

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftc.prep.deduplicate.arrays import Bytes, Numbers
+from ftc.prep.arrays import Bytes, Numbers
 
 _PLAIN = (
     ("\u2018", "'"),

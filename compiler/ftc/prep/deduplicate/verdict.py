@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from ftc.prep.arrays import Floats, Numbers, Truths, firsts, repeated
 from ftc.prep.deduplicate import meaning, near
-from ftc.prep.deduplicate.arrays import Floats, Numbers, Truths, firsts, repeated
 from ftc.prep.deduplicate.gathered import embeddings, numbers
 from ftc.prep.deduplicate.groups import Dropped, united
 from ftc.prep.deduplicate.overlap import Known, jaccards

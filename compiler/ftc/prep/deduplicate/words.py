@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ftc.prep.deduplicate.arrays import Bytes, Hashes, Numbers, Truths, mixed, within
+from ftc.prep.arrays import Bytes, Hashes, Numbers, Truths, mixed, within
 from ftc.prep.deduplicate.texts import Texts
 
 CHUNK = 1 << 18  # bytes of text at a time: what is made of them stays in a core's cache

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftc.prep.deduplicate.arrays import Bytes, Numbers, Truths
+from ftc.prep.arrays import Bytes, Numbers, Truths
 from ftc.prep.deduplicate.texts import Texts
 
 _TAIL = 32  # bytes at a text's end that are looked at

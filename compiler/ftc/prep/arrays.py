@@ -1,4 +1,4 @@
-"""The array types of this package, and the one mixing function for 64-bit hashes."""
+"""Array types, what numpy lacks for columns of hashes, and the one mixing function for them."""
 
 from __future__ import annotations
 
