@@ -1,21 +1,23 @@
-"""The story of one row: where it came from, what each step did to it, what was made of it."""
+"""The story of one row: where it came from, what each step did to it, what was made of it, by
+`ftc prepare` and by `ftc augment`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftc.errors import FtcError
-from ftc.prep.pipeline import COLLECT, STEPS
+from ftc.prep.finished import folders
 from ftc.prep.rows import Row, each
-from ftc.prep.store import DONE, Folder
+from ftc.prep.store import Folder
+from ftc.survey.made import Augmented, Making, Outcome
+from ftc.survey.written import line_of
 
-ORDER = (COLLECT, *STEPS)
 LEAST = 4  # characters of an id
 EVENT = ("action", "reason", "detail", "before", "after")  # columns of the ledger
 
@@ -33,11 +35,20 @@ class Event:
     after: str = ""
 
 
+class Places(NamedTuple):
+    """What is looked through: the folder of prepared data, its finished steps, augmented rows."""
+
+    root: Path
+    steps: tuple[Folder, ...]
+    augmented: Augmented | None
+
+
 @dataclass(frozen=True)
 class Story:
     """`where` is "train", "eval", "dropped", "made into rows", or the step that it has come to.
 
-    `events` begin with those of the rows that it was made from.
+    `events` begin with those of the rows that it was made from. `making` says how a model made it,
+    `outcomes` what `ftc augment` made of it, or why not.
     """
 
     row: Row | None  # as it is after the last step that has it
@@ -46,70 +57,94 @@ class Story:
     events: tuple[Event, ...]
     parents: tuple[str, ...]
     children: tuple[str, ...]
+    making: Making | None = None
+    outcomes: tuple[Outcome, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self) | {"row": self.row._asdict() if self.row else None}
 
 
-def folders(root: Path) -> list[Folder]:
-    """The finished steps below a folder of prepared data, in their order."""
-    found = (Folder.of(path.parent, root) for path in (root / "steps").glob(f"*/{DONE}"))
-    return sorted((it for it in found if it), key=lambda it: ORDER.index(it.step))
+def story(root: Path, name: str, augmented: Augmented | None = None) -> Story:
+    """The story of the row whose id is `name` or begins with it; FtcError when there is none.
 
-
-def story(root: Path, name: str) -> Story:
-    """The story of the row whose id is `name` or begins with it; FtcError when there is none."""
+    `root` holds the prepared data, if there are any.
+    """
     if len(name) < LEAST:
         raise FtcError(f"{name!r} is too short for a row's id", hint=f"give {LEAST} digits or more")
-    steps = folders(root)
-    full = _full(steps, name, root)
-    row, events = _events(steps, root, full)
-    children = sorted({child for folder in steps for child in _children(folder, full)})
-    parents = row.parents if row else ()
+    places = Places(root, tuple(folders(root)), augmented)
+    full = _full(places, name)
+    row, parents, events = _told(places, full)
     seen, waiting, before = {full}, list(parents), list[Event]()
     while waiting:
         parent = waiting.pop()
         if parent not in seen:
             seen.add(parent)
-            older, told = _events(steps, root, parent)
+            _, older, told = _told(places, parent)
             before = told + before
-            waiting += older.parents if older else ()
-    where = next((part for part in ("train", "eval") if _in(root / f"{part}.jsonl", full)), "")
+            waiting += older
+    children = tuple(sorted({it for folder in places.steps for it in _children(folder, full)}))
+    outcomes = augmented.outcomes(full) if augmented else ()
+    where = _where(places, full)
     if not where and any(event.action == "dropped" for event in events):
         where = "dropped"
     elif not where:
-        where = "made into rows" if children else events[-1].step if events else ""
-    return Story(row, full, where, (*before, *events), parents, tuple(children))
+        where = "made into rows" if children or outcomes else events[-1].step if events else ""
+    making = Making.of(row) if row else augmented.making(full) if augmented else None
+    return Story(row, full, where, (*before, *events), parents, children, making, outcomes)
 
 
-def _events(steps: list[Folder], root: Path, name: str) -> tuple[Row | None, list[Event]]:
-    """A row as the last step left it, and what each step did to it."""
+def _where(places: Places, name: str) -> str:
+    """The part that a row is in; "" when it is in none."""
+    made = [places.augmented.root] if places.augmented else []
+    for root in (*made, places.root):
+        for part in ("train", "eval"):
+            if line_of(root / f"{part}.jsonl", name):
+                return part
+    return ""
+
+
+def _told(places: Places, name: str) -> tuple[Row | None, tuple[str, ...], list[Event]]:
+    """A row as the last step left it, its parents, and what each step did to it."""
     row: Row | None = None
+    parents: tuple[str, ...] = ()
     events: list[Event] = []
-    for folder in steps:
+    for folder in places.steps:
         lines = _matching(folder.path / "ledger", "row", name)
         here = next(iter(_rows(folder, name)), None)
         row = here or row
-        events += [Event(name, folder.step, **{key: line[key] for key in EVENT}) for line in lines]
+        events += [_event(name, folder.step, line) for line in lines]
         if here and not lines:
             events.append(Event(name, folder.step, "passed"))
-    for line in _matching(root / "steps", "row", name):
-        events.append(Event(name, "split", **{key: line[key] for key in EVENT}))
-    return row, events
+    for line in _matching(places.root / "steps", "row", name):
+        events.append(_event(name, "split", line))
+    if places.augmented:
+        row = row or places.augmented.row(name)
+        for line in places.augmented.lines(name):
+            events.append(_event(name, f"augment.{line['step']}", line))
+            parents = tuple(line["parents"])
+    return row, row.parents if row else parents, events
 
 
-def _full(steps: list[Folder], name: str, root: Path) -> str:
+def _event(row: str, step: str, line: Mapping[str, str]) -> Event:
+    return Event(row, step, **{key: line[key] for key in EVENT})
+
+
+def _full(places: Places, name: str) -> str:
     found: set[str] = set()
-    for folder in steps:
+    for folder in places.steps:
         for path, column in (("rows", "id"), ("ledger", "row")):
             for file in sorted((folder.path / path).glob("*.parquet")):
                 ids = pq.read_table(file, columns=[column])[column]
                 found.update(ids.filter(pc.starts_with(ids, name)).to_pylist())
+    if places.augmented:
+        found.update(places.augmented.ids(name))
     found.discard("")
     if not found:
+        seen = [places.root] if places.steps else []
+        seen += [places.augmented.root] if places.augmented else []
         raise FtcError(
-            f"{root}: no row has the id {name}",
+            f"{', '.join(map(str, seen or [places.root]))}: no row has the id {name}",
             hint="ids stand in train.jsonl, in the build folder, and in what ftc data shows",
         )
     if len(found) > 1:
@@ -138,13 +173,3 @@ def _children(folder: Folder, name: str) -> Iterator[str]:
         hits = pc.equal(pc.list_flatten(lists), name)
         owners = pc.list_parent_indices(lists).filter(hits)
         yield from columns["id"].take(owners).to_pylist()
-
-
-def _in(path: Path, name: str) -> bool:
-    """Whether a file of rows has a line of this id, which stands first in it."""
-    start = f'{{"id": "{name}"'.encode()
-    try:
-        with path.open("rb") as stream:
-            return any(line.startswith(start) for line in stream)
-    except FileNotFoundError:
-        return False
