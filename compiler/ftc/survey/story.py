@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,14 +75,7 @@ def story(root: Path, name: str, augmented: Augmented | None = None) -> Story:
     places = Places(root, tuple(folders(root)), augmented)
     full = _full(places, name)
     row, parents, events = _told(places, full)
-    seen, waiting, before = {full}, list(parents), list[Event]()
-    while waiting:
-        parent = waiting.pop()
-        if parent not in seen:
-            seen.add(parent)
-            _, older, told = _told(places, parent)
-            before = told + before
-            waiting += older
+    before = _before(places, parents, {full})
     children = tuple(sorted({it for folder in places.steps for it in _children(folder, full)}))
     outcomes = augmented.outcomes(full) if augmented else ()
     where = _where(places, full)
@@ -102,6 +95,17 @@ def _where(places: Places, name: str) -> str:
             if line_of(root / f"{part}.jsonl", name):
                 return part
     return ""
+
+
+def _before(places: Places, parents: Iterable[str], seen: set[str]) -> list[Event]:
+    """What happened to all that a row was made from, the oldest first."""
+    events: list[Event] = []
+    for parent in parents:
+        if parent not in seen:
+            seen.add(parent)
+            _, older, told = _told(places, parent)
+            events += [*_before(places, older, seen), *told]
+    return events
 
 
 def _told(places: Places, name: str) -> tuple[Row | None, tuple[str, ...], list[Event]]:
