@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from test_prep_runner import folder, run
@@ -214,6 +215,35 @@ def test_without_a_tokenizer_tokens_are_estimated(done):
     assert "what max_length may be" in said
     assert "missing or rare" in said
     json.dumps(found.as_dict())
+
+
+def test_what_is_missing_is_proposed_to_be_made(tmp_path):
+    path = folder(tmp_path / "few", settings="[prepare.diversity]\naims = { task = { code = 20 } }")
+    run(path)
+    found = told(path)
+    (code,) = [it for it in found.make if "task" in it]
+    assert code == {"kind": "self-instruct", "task": "code", "rows": 20}
+    said = text.statistics(found)
+    blocks = said[said.index("[[augment.make]]") :]
+    tables = tomllib.loads(blocks)["augment"]["make"]
+    assert tables == list(found.make[: len(tables)])
+    assert (f"# and {len(found.make) - 6} more" in blocks) == (len(found.make) > 6)
+    plain = (path / "recipe.toml").read_text()
+    (path / "recipe.toml").write_text(plain + blocks)
+    assert [it for it in told(path).make if it in tables] == []
+    rest = tuple(found.make[len(tables) :])
+    assert told(path).make == rest
+    pairs = recipe(path).model_copy(update={"stage": "dpo"})
+    assert statistics(pairs, path, survey(pairs, path), False, True, lambda *_: None).make == ()
+
+
+def test_nothing_is_proposed_where_nothing_is_missing(tmp_path):
+    bounds = "min_share = 0.0\nmax_opening = 1.0\nmin_distinct = 0.0"
+    path = folder(tmp_path / "enough", settings=f"[prepare.diversity]\n{bounds}")
+    run(path)
+    found = told(path)
+    assert found.make == ()
+    assert "augment" not in text.statistics(found)
 
 
 def test_pictures_are_the_same_bytes_each_time(done):

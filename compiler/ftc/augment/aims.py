@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -38,7 +38,7 @@ def suggest(
     return found
 
 
-def text(tables: list[dict[str, str | int]]) -> str:
+def text(tables: Sequence[Mapping[str, str | int]]) -> str:
     """The tables as TOML, to paste into a recipe."""
     return "\n".join(
         "[[augment.make]]\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ftc.augment.aims import suggest
 from ftc.data.example import Dataset
 from ftc.errors import FtcError
 from ftc.factors.table import load
@@ -49,7 +51,8 @@ class Choice(NamedTuple):
 @dataclass(frozen=True)
 class Statistics:
     """Tokens of prompt, answer and whole rows, possible lengths, and `composition`: counts by
-    title. `seen` says how many rows were counted, and how."""
+    title. `seen` says how many rows were counted, and how. `make` are tables of `[[augment.make]]`
+    that would fill the gaps, without those that the recipe has."""
 
     seen: str
     tokens: TokenLengths
@@ -57,6 +60,7 @@ class Statistics:
     choices: tuple[Choice, ...]
     composition: dict[str, dict[str, float]]
     gaps: tuple[str, ...]
+    make: tuple[dict[str, str | int], ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -96,6 +100,7 @@ def statistics(
         tuple(_choices(lengths, facts, plan)),
         dict(_composition(figures)),
         tuple(map(_told, gaps(figures, prepare.diversity if prepare else None))),
+        tuple(_missing(recipe, figures)),
     )
 
 
@@ -110,6 +115,18 @@ def _seen(lengths: TokenLengths) -> str:
 
 def _told(gap: Gap) -> str:
     return f"{gap.name}: {gap.why}"
+
+
+def _missing(recipe: Recipe, figures: dict[str, float]) -> Iterator[dict[str, str | int]]:
+    """What models could make: chats, so that other stages get no proposal."""
+    if recipe.stage != "sft":
+        return
+    have = recipe.augmentation.make if recipe.augmentation else []
+    prepare = recipe.preparation
+    for wanted in suggest(figures, prepare.diversity if prepare else None):
+        asked = {key: value for key, value in wanted.items() if key != "rows"}
+        if not any(asked.items() <= make.model_dump().items() for make in have):
+            yield wanted
 
 
 def _data(lengths: TokenLengths, stage: Stage) -> DataFacts:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ftc.augment.aims import text as toml
 from ftc.survey.made import Making, Outcome
 from ftc.survey.steps import State, Survey
 from ftc.survey.story import Event, Story
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ftc.survey.statistics import Statistics
 
 REASONS = 6  # of a step that are shown one by one
+TABLES = 6  # of those that are proposed
 WIDTH = 96
 
 
@@ -154,7 +156,15 @@ def statistics(found: Statistics) -> str:
         lines += ["", title, *_counts(counts)]
     if found.gaps:
         lines += ["", "missing or rare", *(f"  {gap}" for gap in found.gaps)]
+    if found.make:
+        lines += ["", "to have them made (ftc augment)", textwrap.indent(_tables(found.make), "  ")]
     return "\n".join(lines)
+
+
+def _tables(found: Sequence[Mapping[str, str | int]]) -> str:
+    rest = len(found) - TABLES
+    more = f"\n# and {rest} more: --format json" if rest > 0 else ""
+    return toml(found[:TABLES]).rstrip() + more
 
 
 def _histogram(bars: Sequence[Bar], limit: int | None) -> Iterator[str]:
