@@ -1,7 +1,12 @@
 """What ftc augment leaves, and that a build takes it, or says why it does not."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections import Counter
+from hashlib import sha256
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,9 +14,11 @@ import pytest
 import small_models
 
 from ftc import recipe as recipes
+from ftc import resources
 from ftc.augment import output, result
 from ftc.augment.gates import Passed
 from ftc.augment.kind import Made, Refused
+from ftc.augment.prompts import Prompts
 from ftc.augment.seeds import chunks, rows
 from ftc.augment.sieve import LEDGER
 from ftc.backends import versions
@@ -280,6 +287,79 @@ def test_a_build_holds_made_rows_and_nothing_of_how_they_were_made(tmp_path, lin
     assert not {"augment", "parents"} & set(train[0])
     if tokens == "exact":
         assert len(lines(built.folder / "train.tokens.jsonl")) == len(train)
+
+
+def built(path):
+    line = versions.VERSIONS[0]
+    how = {"out": path / "build", "offline": True, "ignore": IGNORED}
+    return build(path / "recipe.toml", line.backend, line.version, **how)
+
+
+def test_a_lock_holds_prompts_models_and_files(tmp_path):
+    small_models.make(tmp_path / "model", "llama3")
+    (tmp_path / "mine").mkdir()
+    prompt = tmp_path / "mine" / "paraphrase.jinja"
+    prompt.write_text("{% block user %}Say it again: {{ instruction }}{% endblock %}")
+    (tmp_path / "voice.txt").write_text("Does it sound like us?")
+    more = '[augment]\nprompts = "mine"\n[augment.models.m]\nmodel = "models/cat.gguf"\n'
+    more += '[augment.judge]\nrubric = "voice.txt"\n'
+    recipe = written(tmp_path, DATA + more)
+    finished(tmp_path, recipe)
+    found = built(tmp_path)
+    lock = json.loads((found.folder / "ftc.lock").read_text())["augment"]
+    assert lock["models"] == {"m": "cat"}
+    assert list(lock["prompts"]) == [
+        "mine/paraphrase.jinja",
+        "templates/augment/judge-rubric.jinja",
+        "voice.txt",
+    ]
+    assert (
+        lock["prompts"]["mine/paraphrase.jinja"]
+        == Prompts(tmp_path / "mine").load("paraphrase").hash
+    )
+    for name, digest in (lock["files"] | {"../../voice.txt": lock["prompts"]["voice.txt"]}).items():
+        assert sha256((root(tmp_path) / name).read_bytes()).hexdigest() == digest
+    assert set(lock["files"]) == {"train.jsonl", "eval.jsonl"}
+    assert lock["rows"]["made"] == 4
+    prompt.write_text("{% block user %}Put it in other words: {{ instruction }}{% endblock %}")
+    with pytest.raises(FtcError, match=r"mine/paraphrase\.jinja has changed since rows were made"):
+        built(tmp_path)
+    finished(tmp_path, recipe)
+    again = built(tmp_path)
+    assert again.folder != found.folder
+    both = [json.loads((it.folder / "ftc.lock").read_text()) for it in (found, again)]
+    assert both[0]["files"] == both[1]["files"]  # the rows are equal, their prompts are not
+    assert both[0]["augment"]["prompts"] != both[1]["augment"]["prompts"]
+
+
+def test_a_changed_template_of_ftc_is_noticed(tmp_path):
+    """As after an update: the package lies elsewhere, with one template that says more."""
+    recipe = written(tmp_path)
+    finished(tmp_path, recipe)
+    place = tmp_path / "site"
+    shutil.copytree(resources.PACKAGE, place / "ftc", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(resources.folder("templates"), place / "ftc" / "templates")
+    code = "import sys; from pathlib import Path; from ftc.augment import result; "
+    code += "from ftc.recipe import load; path = Path(sys.argv[1]); "
+    code += "print(result.used(load(path), path.parent).data.path)"
+
+    def said():
+        command = [sys.executable, "-c", code, str(tmp_path / "recipe.toml")]
+        env = os.environ | {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+
+    assert said().stdout == "augmented/cats/train.jsonl\n"
+    with (place / "ftc/templates/augment/paraphrase.jinja").open("a") as stream:
+        stream.write("{# more #}\n")
+    assert "was made with other settings or prompts" in said().stderr
+
+
+def test_a_lock_without_augment_says_nothing_of_it(tmp_path):
+    small_models.make(tmp_path / "model", "llama3")
+    written(tmp_path)
+    path = tmp_path / "recipe.toml"
+    path.write_text(path.read_text().partition("[[augment")[0])
+    assert "augment" not in json.loads((built(tmp_path).folder / "ftc.lock").read_text())
 
 
 def test_compiling_says_what_to_run_first(tmp_path):

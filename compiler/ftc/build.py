@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftc import __version__, backends, rules
-from ftc.augment.result import used
+from ftc.augment.result import locked, used
 from ftc.backends import versions
 from ftc.backends.rows import records
 from ftc.data.chunks import split
@@ -146,7 +146,7 @@ def build(
     report = _report(compiled, train, held)
     files["data.json"] = _json(report)
     files["ftc.lock"] = _json(_lock(compiled, backend, version, files))
-    folder = out / f"{compiled.recipe.name}-{backend}-{_digest(files)[:8]}"
+    folder = out / f"{compiled.recipe.name}-{backend}-{_digest(files['ftc.lock'])[:8]}"
     reused = _write(folder, files)
     return Built(folder, compiled.plan, found, report, reused, {"train": train, "eval": held})
 
@@ -245,23 +245,22 @@ def _report(compiled: Compiled, train: list[Example], held: list[Example]) -> di
 
 
 def _lock(compiled: Compiled, backend: str, version: str, files: dict[str, str]) -> dict[str, Any]:
-    tokenizer = compiled.facts.model.tokenizer
+    model = compiled.facts.model
     return {
         "ftc": __version__,
         "backend": backend,
         "version": version,
-        "model": compiled.facts.model.id,
-        "model_revision": compiled.facts.model.revision,
-        "tokenizer_sha256": tokenizer.sha256 if tokenizer else None,
+        "model": model.id,
+        "model_revision": model.revision,
+        "tokenizer_sha256": model.tokenizer.sha256 if model.tokenizer else None,
         "data_sha256": compiled.facts.data.sha256,
-        "files": {
-            name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
-        },
+        "files": {name: _digest(text) for name, text in sorted(files.items())},
+        **locked(compiled.recipe, compiled.path.absolute().parent),
     }
 
 
-def _digest(files: dict[str, str]) -> str:
-    return hashlib.sha256(files["ftc.lock"].encode()).hexdigest()
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _json(value: Any) -> str:

@@ -23,7 +23,7 @@ from ftc.data.example import Rejected
 from ftc.prep.annotate.sheet import COLUMNS, MADE
 from ftc.prep.canonical import record
 from ftc.prep.ledger import Ledger
-from ftc.prep.result import STATE
+from ftc.prep.result import STATE, content_hash
 from ftc.prep.rows import Row, each
 from ftc.prep.store import BATCH, whole, write_json
 from ftc.recipe import Recipe
@@ -60,6 +60,8 @@ def write(
         whole(root / result.EVAL, lambda beside: _write_rows(seeds.eval_path, (), beside))
     found = Result(root, seeds.count * seeds.trained, passed.left.total(), seeds.held_out)
     done = replace(state, train=found.human + found.made, made=found.made, eval=found.eval)
+    names = [name for name in (result.TRAIN, result.EVAL) if (root / name).exists()]
+    done = replace(done, sha256={name: content_hash(root / name) for name in names})
     write_json(root / STATE, asdict(done))
     return found
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftc import resources
 from ftc.errors import FtcError
@@ -31,7 +31,8 @@ HELD = {"eval", "eval_path"}
 class State:
     """What the rows were made with: a hash of settings and of ftc's templates, the keys of the
     steps of `ftc prepare` by name, and the user's files. `train` counts all rows that are trained
-    on, `made` those of them that a model made in this run."""
+    on, `made` those of them that a model made in this run. For locks there are the models by name,
+    and the sha256 of each prompt that is used and of the finished files."""
 
     settings: str
     prepared: dict[str, str]
@@ -39,6 +40,9 @@ class State:
     train: int = 0
     made: int = 0
     eval: int = 0
+    models: dict[str, str] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
 
 
 def root(recipe: Recipe, folder: Path) -> Path:
@@ -56,14 +60,38 @@ def sheet(recipe: Recipe, folder: Path) -> Path:
 
 def now(recipe: Recipe, folder: Path) -> State:
     """Settings and files as they are; to be taken before rows are made of them."""
+    from ftc.augment import origin  # noqa: PLC0415 - loads kinds, which readers do without
+
+    augment = _augment(recipe)
     state = prepared.read(prepared.root(recipe, folder)) if recipe.preparation else None
     files = tuple(prepared.seen(path, folder) for path in _files(recipe, folder))
-    return State(_settings(recipe), state.steps if state else {}, files)
+    return State(
+        _settings(recipe),
+        state.steps if state else {},
+        files,
+        models=origin.models(augment),
+        prompts=origin.prompts(augment, folder),
+    )
 
 
 def read(place: Path) -> State | None:
     """The state that the last run left; None when none came to its end."""
     return prepared.read_as(place, State)
+
+
+def locked(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """What the lock of a build says of augmented rows; {} for a recipe without [augment]."""
+    state = read(root(recipe, folder)) if recipe.augmentation else None
+    if state is None:
+        return {}
+    return {
+        "augment": {
+            "rows": {"train": state.train, "made": state.made, "eval": state.eval},
+            "files": state.sha256,
+            "models": state.models,
+            "prompts": state.prompts,
+        }
+    }
 
 
 def used(recipe: Recipe, folder: Path) -> Recipe:

@@ -24,11 +24,19 @@ class Rubric(Part):
     levels: list[Text] = Field(default_factory=list)
 
 
+def path(judge: Judge, folder: Path) -> Path | None:
+    """The file of the rubric, that of the recipe in `folder` or ftc's own; None for methods without
+    one."""
+    if judge.method not in RUBRICS:
+        return None
+    return folder / judge.rubric if judge.rubric is not None else _shipped(judge)
+
+
 def own(judge: Judge) -> Rubric:
     """ftc's rubric of the method; ValueError for a judge that has one of its own."""
     if judge.rubric is not None:
         raise ValueError(f"{judge.rubric} is to be read first")
-    return _read(resources.folder("templates") / "augment" / f"judge-{judge.method}.toml")
+    return _read(_shipped(judge))
 
 
 def read(judge: Judge, folder: Path) -> Rubric | None:
@@ -37,17 +45,19 @@ def read(judge: Judge, folder: Path) -> Rubric | None:
     A file that ends in .toml has a criterion and may have levels; any other is the criterion.
     FtcError when it cannot be used.
     """
-    if judge.method not in RUBRICS:
+    file = path(judge, folder)
+    if file is None:
         return None
-    if judge.rubric is None:
-        return own(judge)
-    path = folder / judge.rubric
-    rubric = _read(path)
+    rubric = _read(file)
     if rubric.levels and len(rubric.levels) != LEVELS:
-        raise FtcError(f"{path}: {len(rubric.levels)} levels, not {LEVELS}", hint=_HINT)
+        raise FtcError(f"{file}: {len(rubric.levels)} levels, not {LEVELS}", hint=_HINT)
     if judge.method == "prometheus" and not rubric.levels:
-        raise FtcError(f"{path}: no levels, which prometheus needs", hint=_HINT)
+        raise FtcError(f"{file}: no levels, which prometheus needs", hint=_HINT)
     return rubric
+
+
+def _shipped(judge: Judge) -> Path:
+    return resources.folder("templates") / "augment" / f"judge-{judge.method}.toml"
 
 
 def _read(path: Path) -> Rubric:
