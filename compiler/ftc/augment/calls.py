@@ -71,6 +71,7 @@ class Totals:
 
 COLUMNS = tuple(it.name for it in fields(Call))
 _CREATE = f"""
+begin immediate;
 create table if not exists calls (
     key text primary key, endpoint text not null, model text not null, prompt text not null,
     state text not null, text text not null, tokens_in integer not null,
@@ -80,6 +81,7 @@ create table if not exists calls (
 ) without rowid;
 create index if not exists totals on calls (endpoint, model);
 pragma user_version = {VERSION};
+commit;
 """
 _WRITE = f"insert or replace into calls ({', '.join(COLUMNS)}) values ({', '.join('?' * 16)})"
 _READ = f"select {', '.join(COLUMNS)} from calls"
