@@ -5,8 +5,9 @@ import tomllib
 import pytest
 
 from ftc.augment.aims import suggest, text
-from ftc.augment.kinds.aim import AIMS, label
+from ftc.augment.kinds.aim import label
 from ftc.augmentation import Augment
+from ftc.augmentation.make import AIMS
 from ftc.prep.diversity import gaps
 from ftc.preparation.diversity import Diversity
 

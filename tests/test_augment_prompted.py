@@ -99,8 +99,9 @@ def test_a_user_replaces_templates_by_name_and_by_file(tmp_path: Path, prompts: 
     mine = Prompts(None).load("paraphrase", own)
     assert mine.render({"text": "x"}) == (("user", "mine x"),)
     assert mine.schema == ours.schema and mine.hash != ours.hash
-    own.with_suffix(".schema.json").write_text('{"type": "string"}')
-    assert Prompts(None).load("paraphrase", own).schema == '{"type":"string"}'
+    schema = ours.schema.replace('"minLength":1', '"maxLength":300')
+    own.with_suffix(".schema.json").write_text(f"{schema}\n")
+    assert Prompts(None).load("paraphrase", own).schema == schema
     (tmp_path / "prompts" / "paraphrase.jinja").write_text(own.read_text())
     assert prompts.load("paraphrase").hash == mine.hash
 
@@ -109,14 +110,14 @@ def test_the_hash_is_of_all_that_a_prompt_is_made_of(tmp_path: Path, prompts: Pr
     folder = tmp_path / "prompts"
     (folder / "rules.jinja").write_text("one")
     (folder / "a.jinja").write_text("{% block user %}{% include 'rules.jinja' %}{% endblock %}")
-    before = prompts.load("a")
+    before = Prompts(folder).load("a")
     (folder / "rules.jinja").write_text("two")
-    after = prompts.load("a")
+    after = Prompts(folder).load("a")
     assert (before.hash, before.render({})) != (after.hash, after.render({}))
     (folder / "a.schema.json").write_text("{}")
-    assert prompts.load("a").hash != after.hash
+    assert Prompts(folder).load("a").hash != after.hash
     (folder / "a.schema.json").write_text("{ }\n")
-    assert prompts.load("a").schema == "{}"
+    assert Prompts(folder).load("a").schema == "{}"
 
 
 @pytest.mark.parametrize(

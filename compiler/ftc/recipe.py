@@ -327,6 +327,10 @@ def _fault(text: str, name: str, table: tuple[str, ...], fault: Any) -> str:
     if fault["type"] == "string_pattern_mismatch":
         expected = "letters, digits, dots, dashes and underscores, 64 at most"
     given = fault["input"]
+    if fault["type"] in ("too_short", "string_too_short"):
+        expected = "something in it"
+    if fault["type"] == "list_type" and isinstance(given, dict):
+        expected = f"a list of tables: [[{dotted}]]"
     said = "" if isinstance(given, dict) else f"is {given!r}; "
     return f"{place}: {dotted}: {said}expected {expected}"
 

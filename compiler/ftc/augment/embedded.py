@@ -98,7 +98,7 @@ def found(
     """The GGUF file that `model` means; `FtcError` when it is none."""
     if model is None:
         return gguf.smollm2(offline=offline, progress=progress)
-    path = (folder / model).absolute()
+    path = (folder / Path(model).expanduser()).absolute()
     hint = (
         'provider "embedded" takes a GGUF file, relative to the recipe; for a model of a hub start '
         'a server of your own and name it with provider = "openai" and its url'

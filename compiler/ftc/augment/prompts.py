@@ -26,6 +26,16 @@ from ftc import resources
 from ftc.errors import FtcError
 
 BLOCKS = ("system", "user")
+FAULTS = (  # what filling a template raises, the code of which is the user's
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class Template:
                 for role in BLOCKS
                 if role in self._jinja.blocks
             }
-        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except FAULTS as error:
             raise self._unfilled(error, values) from error
         return tuple((role, text) for role, text in parts.items() if text or role == "user")
 
@@ -60,7 +70,7 @@ class Template:
         lines = [frame.lineno for frame in frames if frame.filename == str(self.path)]
         place = f"{self.path}:{lines[-1]}" if lines else str(self.path)
         return FtcError(
-            f"{place}: the prompt cannot be filled: {error}",
+            f"{place}: the prompt cannot be filled: {str(error) or type(error).__name__}",
             hint=f"the values of this prompt are {', '.join(sorted(values)) or 'none'}",
         )
 
@@ -123,7 +133,9 @@ class Prompts:
     def _schema(self, name: str, path: Path) -> str:
         """The schema beside a template, else that of its name; canonical JSON."""
         near = path.with_suffix(".schema.json")
-        found = near if near.is_file() else self._found(f"{name}.schema.json")
+        ours = resources.folder("templates") / "augment"
+        own = path.parent != ours and near.is_file()
+        found = near if own else self._found(f"{name}.schema.json")
         if found is None:
             return ""
         try:
@@ -133,7 +145,26 @@ class Prompts:
             raise FtcError(f"{found}: not JSON: {error}") from error
         except SchemaError as error:
             raise FtcError(f"{found}: no JSON schema: {error.message}") from error
+        if (fixed := ours / f"{name}.schema.json").is_file():
+            _fits(schema, json.loads(_text(fixed)), found)
         return json.dumps(schema, separators=(",", ":"))
+
+
+def _fits(schema: Any, ours: dict[str, Any], path: Path) -> None:
+    """FtcError when answers by this schema lack what is read out of those by ftc's."""
+    told = schema if isinstance(schema, dict) else {}
+    for name in ours["required"]:
+        wanted, found = ours["properties"][name], told.get("properties", {}).get(name)
+        if (
+            name not in told.get("required", [])
+            or not isinstance(found, dict)
+            or ("type" in wanted and found.get("type") != wanted["type"])
+            or any(it not in wanted.get("enum", [it]) for it in found.get("enum", [None]))
+        ):
+            raise FtcError(
+                f"{path}: needs the required property {json.dumps({name: wanted})}",
+                hint="it is read out of the answers; limits, and other properties, are yours",
+            )
 
 
 def _environment(folders: list[Path]) -> jinja2.Environment:
@@ -177,6 +208,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise FtcError(f"{path}: cannot be read: {error.strerror}") from error
+        raise FtcError(
+            f"{path}: cannot be read: {error.strerror}",
+            hint="prompt = ... names a template, prompts = ... a folder of them",
+        ) from error
     except UnicodeDecodeError as error:
         raise FtcError(f"{path}: not UTF-8") from error

@@ -15,7 +15,7 @@ from ftc.part import Part, Share, Text
 
 __all__ = ["CHUNKS", "Augment", "Endpoint", "Judge", "Kind", "Limits", "Make"]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class Augment(Part):
@@ -39,6 +39,30 @@ class Augment(Part):
         None, description="folder of prompt templates that replace those of ftc, by name"
     )
     out: Text | None = Field(None, description="folder of the results; default: augmented/NAME")
+
+    @model_validator(mode="after")
+    def _once(self) -> Augment:
+        """No table stands twice: it would ask the same and make the same."""
+        for number, make in enumerate(self.make, start=1):
+            if (first := self.make.index(make) + 1) < number:
+                raise PydanticCustomError(
+                    "augment",
+                    "each [[augment.make]] once: {number} is the same as {first}; "
+                    "per_row makes more rows of each",
+                    {"number": number, "first": first},
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _priced(self) -> Augment:
+        """A limit of the cost has something to count."""
+        prices = [price for it in self.models.values() for price in (it.price_in, it.price_out)]
+        if self.limits.cost is not None and not any(prices):
+            raise PydanticCustomError(
+                "augment",
+                "price_in and price_out of a model, with limits.cost: none costs anything",
+            )
+        return self
 
     @model_validator(mode="after")
     def _known(self) -> Augment:
@@ -70,3 +94,14 @@ class Augment(Part):
     def named(self, name: str | None) -> str:
         """The name of the model that a kind or the judge uses, which may name none."""
         return name or self.model or next(iter(self.models))
+
+    def judges_itself(self) -> str:
+        """Which kinds of rows their own maker judges, as a warning; "" when none are."""
+        if self.judge is None:
+            return ""
+        judge = self.models[self.named(self.judge.model)].model
+        kinds = [it.kind for it in self.make if self.models[self.named(it.model)].model == judge]
+        if not kinds:
+            return ""
+        told = ", ".join(dict.fromkeys(kinds))
+        return f"the judge also makes the rows of kind {told}: models prefer their own text"

@@ -21,6 +21,20 @@ Kind = Literal[
     "annotate",
     "document-qa",
 ]
+# What of its aims the rows of a kind can meet. Paraphrase words its questions in the tone; answers,
+# which tones are measured of, stay.
+AIMS: dict[str, tuple[str, ...]] = {
+    "paraphrase": ("tone",),
+    "evolve": ("task", "tone", "length", "difficulty"),
+    "self-instruct": ("task", "tone", "length", "difficulty"),
+    "restyle": ("tone", "length"),
+    "answer": ("tone", "length"),
+    "multi-turn": ("tone", "length"),
+    "preference": (),
+    "translate": (),
+    "annotate": ("task", "tone", "length", "difficulty"),
+    "document-qa": ("tone", "length", "difficulty"),
+}
 CHUNKS: tuple[Kind, ...] = ("annotate", "document-qa")  # kinds that take raw chunks, not rows
 
 
@@ -55,14 +69,17 @@ class Make(Part):
     @model_validator(mode="after")
     def _whole(self) -> Make:
         """Keys that a kind needs are there, and keys of other kinds are not."""
-        only = {
+        only: dict[str, tuple[str, ...]] = {
             "how": ("evolve", "preference"),
             "part": ("paraphrase",),
             "language": ("translate",),
             "check_model": ("document-qa",),
+            "turns": ("multi-turn",),
         }
+        for aim in ("task", "tone", "length", "difficulty"):
+            only[aim] = tuple(kind for kind, aims in AIMS.items() if aim in aims)
         for key, kinds in only.items():
-            if getattr(self, key) is not None and self.kind not in kinds:
+            if key in self.model_fields_set and self.kind not in kinds:
                 raise PydanticCustomError(
                     "augment", "no {key} with kind = {kind}", {"key": key, "kind": self.kind}
                 )

@@ -123,7 +123,13 @@ class Folder:
 
 def whole(path: Path, write: Callable[[Path], None]) -> None:
     """Have `write` make a file or folder beside `path`, then put it there in one go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FtcError(
+            f"{path.parent}: no folder can be made here: {error.strerror}",
+            hint="out = ... in the recipe names another one",
+        ) from error
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     _remove(beside)
     try:

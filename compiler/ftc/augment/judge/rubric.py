@@ -29,7 +29,7 @@ def path(judge: Judge, folder: Path) -> Path | None:
     one."""
     if judge.method not in RUBRICS:
         return None
-    return folder / judge.rubric if judge.rubric is not None else _shipped(judge)
+    return folder / Path(judge.rubric).expanduser() if judge.rubric is not None else _shipped(judge)
 
 
 def own(judge: Judge) -> Rubric:

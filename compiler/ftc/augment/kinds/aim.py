@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftc.augment.kind import Made, Refused
-from ftc.augmentation import Make
+from ftc.augmentation.make import AIMS, Make
 from ftc.prep.diversity.dialogue import dialogue
 from ftc.prep.diversity.gaps import AXES, DIFFICULTIES
 from ftc.prep.diversity.step import labels
@@ -14,20 +14,6 @@ from ftc.prep.rows import Row, table
 from ftc.preparation.diversity import Diversity
 
 BOUNDS = Diversity()  # rows are counted as they are by default, whatever the recipe says
-# What of the aims the rows of a kind can meet; what is not here, its prompt does not say.
-# Paraphrase words its questions in the tone; answers, which tones are measured of, stay.
-AIMS: dict[str, tuple[str, ...]] = {
-    "paraphrase": ("tone",),
-    "evolve": ("task", "tone", "length", "difficulty"),
-    "self-instruct": ("task", "tone", "length", "difficulty"),
-    "restyle": ("tone", "length"),
-    "answer": ("tone", "length"),
-    "multi-turn": ("tone", "length"),
-    "preference": (),
-    "translate": (),
-    "annotate": ("task", "tone", "length", "difficulty"),
-    "document-qa": ("tone", "length", "difficulty"),
-}
 UNMEASURED = ("paraphrase",)
 _WORDS = {
     "short": f"at most {BOUNDS.short} words",

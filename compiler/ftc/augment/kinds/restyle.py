@@ -9,7 +9,7 @@ from ftc.augment.kind import Kind, Made, Refused, Seed
 from ftc.augment.kinds import aim, fixed, fresh, talk, wording
 from ftc.augment.kinds.course import Answer, Work, asked, ended, started
 from ftc.augment.question import Ask
-from ftc.augmentation import Make
+from ftc.augmentation.make import AIMS, Make
 from ftc.prep.rows import Row
 
 NAME = "restyle"
@@ -50,7 +50,7 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
         said = work.said
         both = (("user", said["request"]), ("assistant", said["response"]))
         turns = talk.headed(work.seed.row, *both)
-        style = {axis: getattr(make, axis) for axis in aim.AIMS[NAME] if getattr(make, axis)}
+        style = {axis: getattr(make, axis) for axis in AIMS[NAME] if getattr(make, axis)}
         return fresh.row(work, NAME, turns, extra=talk.own(work.seed.row), how=style)
 
     return aim.noted(ended(asked(ask, NAME, started(seeds), values, take), born), make)

@@ -118,6 +118,9 @@ class Chat:
     def _read(self, data: bytes, question: Question) -> Answer:
         try:
             return self.answer(json.loads(data), question)
+        except json.JSONDecodeError as error:
+            begin = " ".join(data[:200].decode("utf-8", "replace").split())
+            raise Trouble("broken response", f"no JSON: {begin}" if begin else "empty") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Trouble("broken response", f"{type(error).__name__}: {error}"[:300]) from error
 

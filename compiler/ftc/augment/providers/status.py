@@ -102,8 +102,10 @@ def _hopeless(error: Status, target: Target, detail: str) -> None:
             hint="check model = ..., and that url = ... ends as the server wants it, often in /v1",
         )
     if 300 <= status < 400 or status == 405:
+        to = target.scrubbed(error.headers.get("location", ""))
         raise FtcError(
-            f"{target.what}: this is no address of an API: {detail}", hint="check url = ..."
+            f"{target.what}: this is no address of an API: {detail.rstrip(': ')}",
+            hint=f"check url = ...; the server sends on to {to}" if to else "check url = ...",
         )
 
 
