@@ -5,6 +5,7 @@ import dataclasses
 import tomllib
 from pathlib import Path
 
+from ftc.augmentation import Augment
 from ftc.factors.table import shipped
 from ftc.facts.records import (
     DataFacts,
@@ -66,6 +67,8 @@ def facts(said, backends):
 def built(case):
     """The case of a case file: recipe and facts laid over the base, `plan` over what they give."""
     said = laid_over(BASE, {k: v for k, v in case.items() if k in ("recipe", "facts")})
+    if augment := said["recipe"].get("augment"):
+        said["recipe"]["augment"] = Augment.model_validate(augment)
     recipe = Recipe.model_validate(said["recipe"])
     known = facts(said["facts"], case.get("backends", said["backends"]))
     plan = resolve(recipe, known, shipped())

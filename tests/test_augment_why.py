@@ -11,11 +11,13 @@ from click.testing import CliRunner
 from test_augment_run import DATA, JUDGE, MAKES, rows, written
 
 from ftc.augment.augment import augment
+from ftc.build import compile_recipe, findings
 from ftc.cli import cli
 from ftc.errors import FtcError
 from ftc.prep.result import root
 from ftc.recipe import load
 from ftc.survey import text
+from ftc.survey.augmented import report as shown
 from ftc.survey.made import augmented
 from ftc.survey.story import story
 
@@ -122,6 +124,15 @@ def test_a_row_that_is_held_out_is_no_seed(done):
     held = lines(path, "eval")[0]
     found = told(path, held["id"])
     assert (found.where, found.outcomes, found.parents) == ("eval", (), ())
+
+
+def test_a_judge_of_its_own_rows_is_told_of(done):
+    path, report = done
+    warning = load(path).augmentation.judges_itself()
+    assert warning.startswith("the judge also makes the rows of kind paraphrase, evolve, ")
+    assert f"  beware: {warning}" in shown(report)
+    found = findings(compile_recipe(path, offline=True), select=["judge-is-maker"])
+    assert [(it.where, it.message) for it in found] == [("augment.judge.model", warning)]
 
 
 def test_the_command(done):

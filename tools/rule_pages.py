@@ -16,6 +16,7 @@ from ftc.rules.account import HELD, LATER
 PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
 MADE = "<!-- Made by `make docs` from the code; do not edit. -->\n\n"
 GROUPS = {
+    "AUG": "Rows that models make",
     "CHAT": "Chat templates",
     "DATA": "Data",
     "EVAL": "Evaluating and saving",

@@ -29,11 +29,12 @@ def opinion(work: Work, made: Rows, seeds: Seeds) -> dict[str, Any]:
     names = {name for row in some for name in row.parents}
     parents = {row.id: row for row in seeds.train() if row.id in names}
     twice = judges.agreement(some, judge, ask, parents=parents, rubric=work.rubric, seed=work.seed)
+    itself = work.settings.judges_itself()
     return {
         "model": work.model(judge.model),
         "verdicts": found.as_dict(),
         "agreement": twice.as_dict(),
-        "warnings": [*found.warnings, *twice.warnings()],
+        "warnings": [*filter(None, [itself]), *found.warnings, *twice.warnings()],
     }
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ftc.diagnostics import Finding, Severity, nearest, ordered
 from ftc.errors import FtcError
 from ftc.rules import (
+    augment,
     chat,
     data,
     dead,
@@ -83,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     Rule("DATA12", "lengths-estimated", "warning", data.lengths_estimated),
     Rule("DATA13", "exact-preference", "error", exact.exact_preference),
     Rule("DATA14", "exact-without-tokenizer", "error", exact.exact_without_tokenizer),
+    Rule("AUG01", "judge-is-maker", "warning", augment.judge_is_maker),
     Rule("CHAT01", "template-missing", "error", chat.template_missing, "C02"),
     Rule("CHAT02", "template-family", "error", chat.template_family, "C03"),
     Rule("CHAT03", "terminator-untrained", "error", chat.terminator_untrained, "C01"),
