@@ -26,7 +26,7 @@ from bench_data.page import number  # noqa: E402
 from ftc import resources  # noqa: E402
 
 PAGE = ROOT / "docs" / "augment" / "benchmarks.md"
-ROWS, LATE, MANY = 2_000, 1_000, [10_000, 100_000]
+ROWS, LATE, MANY = 2_000, 1_000, [10_000, 20_000, 100_000]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from bench_data.measured import Result
 
 from bench_augment import ours, peers
 from bench_augment.subjects import INSTANT, LATENCY, MANY
+from ftc.prep.store import BATCH
 
 Value = Callable[[Sequence[Result]], float]
 
@@ -64,10 +65,10 @@ def peak(method: str) -> Value:
 
 
 def growth(method: str) -> Value:
-    """Bytes that each row more takes, from the fewest rows to the most."""
+    """Bytes that each row more takes, from the fewest rows that fill a batch to the most."""
 
     def value(found: Sequence[Result]) -> float:
-        some = _sizes(found, method)
+        some = [it for it in _sizes(found, method) if it[0] > BATCH]
         if len(some) < 2:
             return math.nan
         (few, small), (many, large) = min(some), max(some)
@@ -116,8 +117,14 @@ GOALS = (
         "x its time",
         most=1.2,
     ),
-    Goal(MANY, "memory, rows by ftc prepare", peak(ours.PREPARED), "MB", most=1024),
-    Goal(MANY, "memory a row more, by ftc prepare", growth(ours.PREPARED), "bytes", most=2048),
+    *(
+        goal
+        for name in (ours.WHOLE, ours.PREPARED)
+        for goal in (
+            Goal(MANY, f"memory of `{name}`", peak(name), "MB", most=1024),
+            Goal(MANY, f"memory of `{name}`, a row more", growth(name), "bytes", most=2048),
+        )
+    ),
 )
 
 

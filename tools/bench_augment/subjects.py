@@ -14,6 +14,7 @@ from bench_data.method import Method
 
 from bench_augment import peers, rows
 from bench_augment.server import serving
+from ftc.prep.store import BATCH
 
 INSTANT, LATENCY, MANY = "instant", "latency", "many"
 FTC = Side(Path(sys.executable), "bench_augment.ours", "METHODS", "folder", ours=True)
@@ -105,5 +106,7 @@ less than 10 seconds for 1,000 rows."""
 MEMORY = f"""\
 `ftc augment` as a whole, one kind, answers at once, {rows.HELD} more rows held out. The first
 method reads rows by [data], which loads them whole as `ftc build` does; the second has them
-collected, cleaned and deduplicated by `ftc prepare` first, which is in its time. Memory is
-of ftc's own process, without the workers of `ftc prepare`."""
+collected, cleaned and deduplicated by `ftc prepare` first, which is in its time; memory is that of
+ftc's own process, without the workers of `ftc prepare`. Rows go through in batches of {BATCH:,}, so
+what a row more takes is told from the first number of rows that fills one. The bounds are a
+judgment: a row takes about 800 bytes as a line of its file."""
