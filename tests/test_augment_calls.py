@@ -64,7 +64,7 @@ def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     with pytest.raises(FtcError, match="cannot be used") as error, opened(tmp_path):
         pass
-    assert "move it away" in error.value.hint
+    assert "--fresh puts it aside" in error.value.hint
     assert (tmp_path / NAME).read_bytes() == content
 
 

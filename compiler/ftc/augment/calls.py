@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -90,6 +90,13 @@ select endpoint, model, sum(state = 'answered'), sum(state = 'failed'), sum(atte
     sum(tokens_in), sum(tokens_out), sum(cost), sum(seconds), max(estimated)
 from calls group by endpoint, model order by endpoint, model
 """
+_OUTSIDE = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+)
 
 
 class Calls:
@@ -106,7 +113,8 @@ class Calls:
         for start in range(0, len(keys), AT_ONCE):
             some = keys[start : start + AT_ONCE]
             where = f"where key in ({', '.join('?' * len(some))})"
-            found |= {row[0]: _call(row) for row in self._rows(f"{_READ} {where}", some)}
+            for row in self._rows(f"{_READ} {where}", some):
+                found[row[0]] = self._call(row)
         return found
 
     def write(self, call: Call) -> None:
@@ -124,9 +132,22 @@ class Calls:
         """Everything that went wrong in all runs, by reason; most first."""
         counts: dict[str, int] = {}
         for (found,) in self._rows("select faults from calls where faults != '{}'", []):
-            for reason, count in json.loads(found).items():
+            for reason, count in self._counts(found).items():
                 counts[reason] = counts.get(reason, 0) + count
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def _call(self, row: Sequence[Any]) -> Call:
+        values = dict(zip(COLUMNS, row, strict=True))
+        values["faults"] = self._counts(values["faults"])
+        values["estimated"] = bool(values["estimated"])
+        return Call(**values)
+
+    def _counts(self, text: str) -> dict[str, int]:
+        try:
+            found: dict[str, int] = json.loads(text)
+        except ValueError as error:  # SQLite notices no bit that is lost within a text
+            raise _unusable(self.path, sqlite3.DatabaseError(f"faults: {error}")) from error
+        return found
 
     def _rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
         try:
@@ -153,26 +174,28 @@ def opened(folder: Path, *, fresh: bool = False) -> Iterator[Calls]:
 
 
 def totals(folder: Path) -> list[Totals]:
-    """What earlier runs have asked; may be looked at while another one is at work."""
+    """What earlier runs have asked; may be looked at while another one is at work. Of a ledger that
+    cannot be read nothing is said: the run will, unless it puts it aside."""
     path = folder / NAME
-    if not path.is_file():
-        return []
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as found:
             return Calls(path, found).totals()
-    except sqlite3.DatabaseError as error:
-        raise _unusable(path, error) from error
+    except (sqlite3.DatabaseError, FtcError):
+        return []
 
 
 def _put_aside(path: Path) -> None:
-    """Under the first name that is free: what was paid for is not thrown away."""
+    """Under the first name that is free, broken or not: what was paid for is not thrown away."""
     if not path.exists():
         return
-    _connected(path).close()  # what stands beside the file is written into it
+    with suppress(FtcError):
+        _connected(path).close()  # what stands beside the file is written into it
     free = next(
         name for i in itertools.count(1) if not (name := path.with_suffix(f".{i}.sqlite")).exists()
     )
-    path.rename(free)
+    for end in ("-wal", "-shm", ""):
+        if (part := path.with_name(path.name + end)).exists():
+            part.rename(free.with_name(free.name + end))
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -196,14 +219,11 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> FtcError:
-    hint = "move it away and run again; what was answered in it would then be asked again"
-    if isinstance(error, sqlite3.OperationalError):  # disk full, no right to write, I/O
+    """The first byte of SQLite's code says which kind of fault it is."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    hint = "--fresh puts it aside; what was answered in it is then asked again"
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        hint = "another program has it open: end that one, and run again"
+    elif code in _OUTSIDE:
         hint = "answers that were kept stay; make room or the folder writable, and run again"
     return FtcError(f"{path}: the ledger of calls cannot be used: {error}", hint=hint)
-
-
-def _call(row: Sequence[Any]) -> Call:
-    values = dict(zip(COLUMNS, row, strict=True))
-    values["faults"] = json.loads(values["faults"])
-    values["estimated"] = bool(values["estimated"])
-    return Call(**values)

@@ -163,7 +163,10 @@ class Running:
         found: dict[str, Reply | Fault] = {}
         for key, call in known.items():
             if call.state == "answered":
-                value = form.value(call.text) if wanted[key].schema else None
+                try:
+                    value = form.value(call.text) if wanted[key].schema else None
+                except ValueError:
+                    continue  # something has been at the file: it is asked again
                 found[key] = _reply(call, value, paid=False)
             elif key in self._faults:
                 found[key] = self._faults[key]

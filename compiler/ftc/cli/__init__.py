@@ -5,6 +5,7 @@ Commands import what they run when they run: `ftc --help` loads click and nothin
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import NoReturn
 
@@ -13,6 +14,8 @@ import click
 from ftc import __version__
 from ftc.cli import augment, environments, estimate, parity, prepare, recipes, runs, tables
 from ftc.cli.shown import say
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no bug, wherever it comes up
 
 
 def main() -> NoReturn:
@@ -44,6 +47,10 @@ def _failed(error: Exception) -> int:
         if error.hint:
             say(f"  try: {error.hint}")
         return error.exit_code
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        say(f"error: {error.filename or 'writing'}: {error.strerror}")
+        say("  try: make room, or the folder writable, and run again")
+        return 2
     import traceback
 
     traceback.print_exception(error)

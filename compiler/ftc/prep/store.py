@@ -6,10 +6,12 @@ One folder a step and key: `rows/` and `ledger/` with a Parquet file for each ba
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,11 +142,14 @@ def whole(path: Path, write: Callable[[Path], None]) -> None:
     except FileNotFoundError:
         raise  # `path` has its folder: something that `write` reads is missing
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise FtcError(
-            f"{path}: cannot be written: {error.strerror or error}", hint="free some space"
+            f"{path}: cannot be written: {error.strerror or error}",
+            hint="free some space" if full else "what is in its place, and may ftc write there?",
         ) from error
     finally:
-        _remove(beside)
+        with suppress(OSError):
+            _remove(beside)
 
 
 def _remove(path: Path) -> None:
