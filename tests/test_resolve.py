@@ -13,7 +13,7 @@ from ftc.errors import FtcError
 from ftc.explain import setting_name
 from ftc.factors.table import shipped
 from ftc.plan import PATHS
-from ftc.recipe import parse
+from ftc.recipe import SHARES, parse
 from ftc.resolve import resolve
 from ftc.views import GROUPS, explain, plan
 
@@ -141,6 +141,23 @@ def test_a_word_of_the_recipe_reaches_the_plan(name):
     said = tomllib.loads(f"it = {SAID[name]}")["it"]
     assert getattr(it, name) == (tuple(said) if isinstance(said, list) else said)
     assert it.origins[name].kind == "recipe"
+
+
+def test_steps_may_be_said_by_shares():
+    it = resolved("[training]\nwarmup_ratio = 0.1\nevals_per_epoch = 4\nsaves_per_epoch = 1\n")
+    epoch = it.max_steps / it.epochs
+    assert it.warmup_steps == int(0.1 * it.max_steps + 0.5) > 2
+    assert it.eval_steps == epoch // 4
+    assert it.save_steps % it.eval_steps == 0
+    assert abs(it.save_steps - epoch) <= it.eval_steps
+    for name in ("warmup_steps", "eval_steps", "save_steps"):
+        assert it.origins[name].kind == "recipe"
+
+
+@pytest.mark.parametrize(("share", "steps"), SHARES.items())
+def test_a_share_and_steps_are_not_both_said(share, steps):
+    with pytest.raises(FtcError, match=f"expected one of {steps} and {share}, not both"):
+        recipe(f"[training]\n{steps} = 3\n{share} = {0.5 if share == 'warmup_ratio' else 2}\n")
 
 
 def test_no_path_is_left_out():

@@ -6,7 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from ftc.diagnostics import nearest
 from ftc.errors import FtcError
@@ -104,6 +105,9 @@ class Training(Part):
     lr_scheduler: Scheduler | None = None
     min_lr_ratio: float | None = Field(None, ge=0, lt=1, description="floor of the cosine")
     warmup_steps: int | None = Field(None, ge=0)
+    warmup_ratio: float | None = Field(
+        None, ge=0, lt=1, description="share of all steps, instead of warmup_steps"
+    )
     epochs: float | None = Field(None, gt=0)
     max_steps: int | None = Field(None, ge=1)
     effective_batch: int | None = Field(None, ge=1, description="rows per step over all cards")
@@ -131,11 +135,29 @@ class Training(Part):
     zero_stage: Literal[0, 1, 2, 3] | None = Field(None, description="DeepSpeed ZeRO")
     offload_optimizer: bool | None = None
     eval_steps: int | None = Field(None, ge=1)
+    evals_per_epoch: int | None = Field(None, ge=1, description="instead of eval_steps")
     eval_batch: int | None = Field(None, ge=1)
     save_steps: int | None = Field(None, ge=1)
+    saves_per_epoch: int | None = Field(None, ge=1, description="instead of save_steps")
     save_total_limit: int | None = Field(None, ge=1)
     load_best: bool | None = None
     logging_steps: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _once(self) -> Training:
+        for share, steps in SHARES.items():
+            if getattr(self, share) is not None and getattr(self, steps) is not None:
+                text = f"one of {steps} and {share}, not both"
+                raise PydanticCustomError("twice", "{text}", {"text": text})
+        return self
+
+
+# What may be said by a share of the run, or of an epoch, in the place of steps.
+SHARES = {
+    "warmup_ratio": "warmup_steps",
+    "evals_per_epoch": "eval_steps",
+    "saves_per_epoch": "save_steps",
+}
 
 
 class Preference(Part):

@@ -60,7 +60,12 @@ def _windows(sheet: Sheet) -> int:
 
 
 def _warmup(sheet: Sheet) -> None:
+    ratio = sheet.recipe.training.warmup_ratio
     steps = sheet.settle("warmup_steps", lambda value: floor(value + 0.5))
+    if ratio is not None:
+        whole = sheet.values["max_steps"]
+        text = f"recipe: training.warmup_ratio: {ratio:g} of {whole} steps"
+        steps = sheet.derived("warmup_steps", floor(ratio * whole + 0.5), text, kind="recipe")
     if steps != 1 or sheet.recipe.training.warmup_steps is not None:
         return
     value = 2 if sheet.values["max_steps"] >= 10 else 0
@@ -74,13 +79,27 @@ def _loop(sheet: Sheet) -> None:
     every = max(1, steps // wanted)
     if held:
         sheet.fixed("eval_steps", every, f"{wanted} evaluations in {steps} steps")
+        _per_epoch(sheet, "eval_steps", "evals_per_epoch")
     else:
         sheet.derived("eval_steps", 0, "no rows are held out")
     save = sheet.values["eval_steps"] or every
     sheet.fixed("save_steps", save, "a checkpoint at each evaluation")
+    _per_epoch(sheet, "save_steps", "saves_per_epoch")
     sheet.settle("save_total_limit", int)
     sheet.fixed("load_best", held > 0, "the checkpoint with the lowest evaluation loss is kept")
     sheet.fixed("logging_steps", max(1, steps // LOG_LINES), f"about {LOG_LINES} lines at most")
+
+
+def _per_epoch(sheet: Sheet, name: str, share: str) -> None:
+    """Steps by so many times an epoch, where the recipe says that; each time is a whole step."""
+    if (times := getattr(sheet.recipe.training, share)) is not None:
+        epoch = sheet.values["max_steps"] / sheet.values["epochs"]
+        text = f"recipe: training.{share}: {times} in {epoch:g} steps"
+        every = max(1, floor(epoch / times))
+        if name == "save_steps" and (beside := sheet.values["eval_steps"]):
+            every = max(1, floor(every / beside + 0.5)) * beside
+            text += ", at an evaluation"
+        sheet.derived(name, every, text, kind="recipe")
 
 
 def _plain(value: float) -> float:
