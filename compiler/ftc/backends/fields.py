@@ -23,8 +23,8 @@ ANY = "*"  # in `needs`: any value that is set and not false
 
 
 class Field(Part):
-    """One key. Exactly one of `concept`, `data` and `kind` says what it is; a key that the key table
-    holds may have none of them, and says here what it needs and what it is when it is left out."""
+    """One key. One of `concept`, `data` and `kind` says what it is. A key that the key table holds
+    has none of them: it says here what it needs, and what it is when it is left out."""
 
     concept: Text | None = Described(None, description="what it means; the other tool's key too")
     words: dict[str, Any] = Described({}, description="native value -> that of the concept")

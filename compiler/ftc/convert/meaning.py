@@ -43,11 +43,13 @@ class Reading:
 @dataclass
 class Writing:
     """A config made of concepts: `held` says which keys hold each, `lost` why others, or parts of
-    them, are in none; `files` stand beside the config."""
+    them, are in none; `kept` names keys of the source that stand in a recipe as they were, and what
+    there is to say of it; `files` stand beside the config."""
 
     native: dict[str, Any] = field(default_factory=dict)
     held: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lost: dict[str, Note] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Writing) -> None:
@@ -55,6 +57,7 @@ class Writing:
         self.native |= other.native
         self.held |= other.held
         self.lost |= other.lost
+        self.kept |= other.kept
         self.files |= other.files
 
 
