@@ -74,6 +74,8 @@ def forecast(
     if settings.judge is not None and (rows := places[False] or places[True]) is not None:
         made = sum(it.rows for it in parts)
         parts.append(_judging(settings, folder, prompts, rows, made))
+    if itself := settings.judges_itself():
+        notes.append(f"beware: {itself}")
     earlier = ledgers.totals(result.root(recipe, folder))
     return Forecast(Estimate(tuple(parts)), tuple(earlier), tuple(notes))
 

@@ -115,9 +115,12 @@ def _through(
     """Rows that say how they were made, and what the judge thinks of them."""
     flat = [one for seed in found for one in seed]
     rows = [_told(work, number, it) for it in flat if isinstance(it, Made)]
+    rows = _judged(work, seeds, rows)
     refused = [it for it in flat if isinstance(it, Refused)]
-    story = output.story(flat, number, work.settings.make[number - 1].kind)
-    return Shard(len(seeds), _judged(work, seeds, rows), refused, story)
+    left = iter(rows)
+    told = [it._replace(row=next(left)) if isinstance(it, Made) else it for it in flat]
+    story = output.story(told, number, work.settings.make[number - 1].kind)
+    return Shard(len(seeds), rows, refused, story)
 
 
 def _judged(work: Work, seeds: list[Seed], rows: list[Row]) -> list[Row]:
