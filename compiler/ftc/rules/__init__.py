@@ -33,7 +33,7 @@ from ftc.rules import (
     versions,
     vram,
 )
-from ftc.rules.case import Case, Check
+from ftc.rules.case import Case, Check, Fault, NotKnown
 
 
 class Rule(NamedTuple):
@@ -169,25 +169,45 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+class Checked(NamedTuple):
+    """All findings, worst first, and the names of rules that lacked what they look at."""
+
+    findings: list[Finding]
+    unchecked: list[str]
+
+
 def check(case: Case, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> list[Finding]:
     """Every finding of the chosen rules, worst first.
 
     `select` and `ignore` hold names, codes or the beginning of either (`native`, `LORA`); without
     `select` all rules run. FtcError when one of them matches no rule.
     """
+    return checked(case, select, ignore).findings
+
+
+def checked(case: Case, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Checked:
+    """As `check`, for a case of which not everything is known."""
     chosen, left_out = _matching(select), _matching(ignore)
-    return ordered(
-        Finding(
-            rule=rule.name,
-            severity=fault.severity or rule.severity,
-            where=fault.where,
-            message=fault.message,
-            remedy=fault.remedy,
-            code=rule.code,
-        )
-        for rule in RULES
-        if (rule in chosen or not chosen) and rule not in left_out
-        for fault in rule.function(case)
+    found: list[Finding] = []
+    unchecked: list[str] = []
+    for rule in RULES:
+        if (chosen and rule not in chosen) or rule in left_out:
+            continue
+        try:
+            found += [_finding(rule, fault) for fault in rule.function(case)]
+        except NotKnown:
+            unchecked.append(rule.name)
+    return Checked(ordered(found), unchecked)
+
+
+def _finding(rule: Rule, fault: Fault) -> Finding:
+    return Finding(
+        rule=rule.name,
+        severity=fault.severity or rule.severity,
+        where=fault.where,
+        message=fault.message,
+        remedy=fault.remedy,
+        code=rule.code,
     )
 
 

@@ -17,6 +17,10 @@ PREFERENCE = ("dpo", "kto", "orpo")
 _UNKNOWN = Origin("fixed", "unknown")
 
 
+class NotKnown(Exception):
+    """A rule looked at what cannot be known of this case, such as rows that were not read."""
+
+
 class Fault(NamedTuple):
     """`where` is a dotted recipe path; `severity` None means that of the rule."""
 
