@@ -210,7 +210,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.execute("pragma synchronous = normal")
         connection.executescript(_CREATE)
         if (found := connection.execute("pragma quick_check(1)").fetchone()[0]) != "ok":
-            raise sqlite3.DatabaseError(found)
+            raise sqlite3.DatabaseError("it is damaged")
     except sqlite3.DatabaseError as error:
         if connection is not None:
             connection.close()

@@ -69,7 +69,7 @@ class Running:
         self._tasks: dict[str, asyncio.Task[Result]] = {}  # by key
         self._callers: set[asyncio.Task[dict[str, Reply | Fault]]] = set()
         self._lock = threading.RLock()  # `stop` may come out of a signal handler
-        self._closed = False
+        self._closed = self._told = False
         self._reason = ""
         self._error: FtcError | None = None
         self._loop = asyncio.new_event_loop()
@@ -92,10 +92,15 @@ class Running:
         return [found[key] for key in keys]
 
     def stop(self, reason: str = "stopped") -> None:
-        """Ask no more; whoever waits for an answer gets it within some seconds, else `Stopped`."""
+        """Ask no more; whoever waits for an answer gets it within some seconds, else `Stopped`.
+
+        Said again, it cuts these seconds short.
+        """
         with self._lock:
             if not self._closed:
-                self._loop.call_soon_threadsafe(self._end, reason, self._waits.ending)
+                seconds = 0.0 if self._told else self._waits.ending
+                self._told = True
+                self._loop.call_soon_threadsafe(self._end, reason, seconds)
 
     def notes(self) -> list[str]:
         """What servers did not take and what was done instead, for the report."""
@@ -111,9 +116,9 @@ class Running:
 
     def close(self) -> None:
         """End the thread; a Ctrl-C while questions in flight are waited for cuts them off."""
-        self.stop("the run has ended")
         with self._lock:
             self._closed = True
+            self._loop.call_soon_threadsafe(self._end, "the run has ended", self._waits.ending)
             ended = asyncio.run_coroutine_threadsafe(self._ended(), self._loop)
         try:
             ended.result()

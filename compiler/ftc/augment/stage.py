@@ -39,7 +39,8 @@ def shards(
     """What came of the seeds, at most `at_once` shards ahead of the reader.
 
     Raises `Stopped` after the last shard that got through before a limit was reached. On Ctrl-C
-    the engine is told to `stop`, so that threads that wait for it come to their end.
+    the engine is told to `stop`, so that threads that wait for it come to their end, and on another
+    one it is told so again.
     """
     waiting: deque[Future[Shard]] = deque()
     stopped: list[Stopped] = []
@@ -64,6 +65,10 @@ def shards(
         stop()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        try:
+            pool.shutdown(cancel_futures=True)
+        except KeyboardInterrupt:
+            stop()
+            raise
     if stopped:
         raise stopped[0]
