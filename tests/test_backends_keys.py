@@ -158,7 +158,7 @@ def test_corpus_forms_of_other_people_read_without_a_fault():
             "adapter": "lora",
             "load_in_8bit": True,
             "lora_r": None,
-            "lora_target_modules": "q_proj",
+            "lora_target_modules": ["q_proj"],
             "lora_modules_to_save": None,
             "cosine_min_lr_ratio": 0.1,
             "max_grad_norm": None,
@@ -170,7 +170,8 @@ def test_corpus_forms_of_other_people_read_without_a_fault():
     assert told["lora_targets"] == ("q_proj",) and told["lora_modules_to_save"] == ()
     assert told["min_lr_ratio"] == 0.1
     assert "max_grad_norm" not in told
-    assert axolotl.read({"lora_r": 8, "load_in_8bit": True}, "0.21.0")["method"] == "full"
+    with pytest.raises(ValueError, match="without an adapter"):
+        axolotl.read({"lora_r": 8, "load_in_8bit": True}, "0.21.0")
     told = backends.get("llamafactory").read(
         {"finetuning_type": "lora", "lora_target": "q_proj, v_proj", "neat_packing": True}, "0.9.5"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ftc.backends.base import PREFERENCE, Key, Native, fixed, same
+from ftc.backends import axolotl_values as values
+from ftc.backends.base import PREFERENCE, Key, Native, fixed, mapped
 from ftc.plan import Plan
 
 # Families whose template knows think blocks; those that do not ask `enable_thinking` ignore it.
@@ -139,14 +140,14 @@ DATA: tuple[Key, ...] = (
         lambda config: {},
         why="the token that ends an answer is trained on",
     ),
-    same("train_on_inputs", "train_on_prompt"),
-    same("sequence_len", "max_length"),
+    mapped("train_on_inputs", "train_on_prompt", bool, values.truth),
+    mapped("sequence_len", "max_length", int, values.count),
     fixed("excess_length_strategy", "raise", "ftc kept longer rows out; none is cut in silence"),
     Key(
         ("sample_packing", "eval_sample_packing", "pad_to_sequence_len"),
         ("packing",),
         _write_packing,
-        lambda config: {"packing": bool(config.get("sample_packing"))},
+        lambda config: {"packing": values.truth(config.get("sample_packing", False))},
     ),
     fixed(
         "remove_unused_columns",

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ftc.backends import axolotl_values as values
+from ftc.backends.axolotl_values import ALL_LINEAR, ATTENTION_FLAGS, FLOORED
 from ftc.backends.base import (
     PREFERENCE,
     Key,
     Native,
+    When,
     adapted,
+    always,
     at_least,
     fixed,
     mapped,
-    optional,
     same,
     whole,
 )
@@ -43,20 +46,49 @@ def _write_adapter(plan: Plan, version: str) -> dict[str, Any]:
     return {"adapter": adapter[plan.method]}
 
 
-def _read_adapter(config: Native) -> dict[str, Any]:
-    if config.get("adapter") is None:
-        return {"method": "full"}
-    return {"method": "qlora" if _bits(config) else "lora"}
+def _numeric(native: str, setting: str, old: tuple[str, ...] = (), **more: Any) -> Key:
+    """A number; `old` are names that Axolotl still takes for the key."""
+    return _renamed(mapped(native, setting, _itself, values.number, **more), old)
 
 
-def _bits(config: Native) -> int:
-    if config.get("adapter") == "qlora":
-        return 4
-    return 8 if config.get("adapter") is not None and config.get("load_in_8bit") else 0
+def _counted(native: str, setting: str, **more: Any) -> Key:
+    return mapped(native, setting, _itself, values.count, **more)
 
 
-def _names(value: str | list[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _given(native: str, setting: str, old: tuple[str, ...] = (), when: When = always) -> Key:
+    """A number that is written only when the plan's setting is not None."""
+
+    def wanted(plan: Plan, version: str) -> bool:
+        return getattr(plan, setting) is not None and when(plan, version)
+
+    return _numeric(native, setting, old, when=wanted, absent=None)
+
+
+def _renamed(key: Key, old: tuple[str, ...]) -> Key:
+    """The key, read under old names too, the new one first."""
+    new = key.natives[0]
+
+    def read(config: Native) -> dict[str, Any]:
+        return key.read({new: values.first(config, new, *old)})
+
+    return key._replace(natives=(new, *old), read=read) if old else key
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _write_targets(plan: Plan, version: str) -> dict[str, Any]:
+    if not adapted(plan, version):
+        return {}
+    if plan.lora_targets == (ALL_LINEAR,):  # in a list PEFT would look for a module of that name
+        return {"lora_target_linear": True}
+    return {"lora_target_modules": list(plan.lora_targets)}
+
+
+def _read_liger(config: Native) -> dict[str, Any]:
+    on = [bool(config.get(key)) for key in LIGER_KEYS]
+    return {"liger_kernel": all(on)} if all(on) or not any(on) else {}
 
 
 def _four_bit(plan: Plan, version: str) -> bool:
@@ -69,7 +101,17 @@ def _lora_plus(plan: Plan, version: str) -> bool:
 
 MODEL: tuple[Key, ...] = (
     same("base_model", "model"),
-    optional("revision_of_model", "model_revision"),
+    _renamed(
+        mapped(
+            "revision_of_model",
+            "model_revision",
+            _itself,
+            _itself,
+            when=lambda plan, version: plan.model_revision is not None,
+            absent=None,
+        ),
+        ("model_revision",),
+    ),
     fixed("trust_remote_code", False, "no code from the hub is run"),
     Key(
         ("plugins",),
@@ -78,7 +120,7 @@ MODEL: tuple[Key, ...] = (
         lambda config: {},
         why="ftc's seeds before the adapter is made, allows bf16 on a CPU, writes metrics",
     ),
-    same("seed", "seed"),
+    _counted("seed", "seed"),
     fixed(
         "full_determinism",
         False,
@@ -88,7 +130,7 @@ MODEL: tuple[Key, ...] = (
 )
 
 METHOD: tuple[Key, ...] = (
-    Key(("adapter",), ("method",), _write_adapter, _read_adapter),
+    Key(("adapter", "load_in_4bit", "load_in_8bit"), ("method",), _write_adapter, values.method),
     Key(
         ("load_in_4bit", "load_in_8bit"),
         ("quant_bits",),
@@ -96,7 +138,7 @@ METHOD: tuple[Key, ...] = (
             "load_in_4bit": plan.quant_bits == 4,
             "load_in_8bit": plan.quant_bits == 8,
         },
-        lambda config: {"quant_bits": _bits(config)},
+        values.quantised,
     ),
     fixed(
         "bnb_config_kwargs",
@@ -104,21 +146,26 @@ METHOD: tuple[Key, ...] = (
         "nf4 with double quantisation, as in the QLoRA paper",
         when=_four_bit,
     ),
-    same("lora_r", "lora_rank", when=adapted, absent=None),
-    mapped("lora_alpha", "lora_alpha", whole, whole, when=adapted, absent=None),
-    same("lora_dropout", "lora_dropout", when=adapted, absent=None),
-    mapped("lora_target_modules", "lora_targets", list, _names, when=adapted, absent=()),
+    _counted("lora_r", "lora_rank", when=adapted, absent=None),
+    mapped("lora_alpha", "lora_alpha", whole, values.count, when=adapted, absent=None),
+    _numeric("lora_dropout", "lora_dropout", when=adapted, absent=None),
+    Key(
+        ("lora_target_modules", "lora_target_linear"),
+        ("lora_targets",),
+        _write_targets,
+        values.targets,
+    ),
     mapped(
         "lora_modules_to_save",
         "lora_modules_to_save",
         list,
-        _names,
+        values.names,
         when=lambda plan, version: bool(plan.lora_modules_to_save),
         absent=(),
     ),
-    mapped("peft_use_dora", "lora_dora", bool, bool, when=adapted, absent=False),
-    mapped("peft_use_rslora", "lora_rslora", bool, bool, when=adapted, absent=False),
-    optional("loraplus_lr_ratio", "loraplus_lr_ratio"),
+    mapped("peft_use_dora", "lora_dora", bool, values.truth, when=adapted, absent=False),
+    mapped("peft_use_rslora", "lora_rslora", bool, values.truth, when=adapted, absent=False),
+    _given("loraplus_lr_ratio", "loraplus_lr_ratio"),
     fixed("loraplus_lr_embedding", 1e-6, "the same in both tools", when=_lora_plus),
     *(
         fixed(kernel, False, "on by default; the other tool has none", when=adapted)
@@ -133,25 +180,29 @@ METHOD: tuple[Key, ...] = (
 
 PRECISION: tuple[Key, ...] = (
     Key(
-        ("bf16", "fp16"),
+        ("bf16", "fp16", "bfloat16", "float16"),
         ("dtype",),
         lambda plan, version: {"bf16": plan.dtype == "bf16", "fp16": plan.dtype == "fp16"},
-        lambda config: {
-            "dtype": "bf16"
-            if config.get("bf16") is True
-            else "fp16"
-            if config.get("fp16")
-            else "fp32"
-        },
+        values.precision,
     ),
-    same("tf32", "tf32"),
-    same("attn_implementation", "attention"),
-    same("gradient_checkpointing", "gradient_checkpointing"),
+    mapped("tf32", "tf32", _itself, lambda value: value == "auto" or values.truth(value)),
+    Key(
+        ("attn_implementation", *ATTENTION_FLAGS),
+        ("attention",),
+        lambda plan, version: {"attn_implementation": plan.attention},
+        values.attention,
+    ),
+    Key(
+        ("gradient_checkpointing",),
+        ("gradient_checkpointing",),
+        lambda plan, version: {"gradient_checkpointing": plan.gradient_checkpointing},
+        values.checkpointing,
+    ),
     Key(
         LIGER_KEYS,
         ("liger_kernel",),
         lambda plan, version: dict.fromkeys(LIGER_KEYS, True) if plan.liger_kernel else {},
-        lambda config: {"liger_kernel": all(config.get(key) for key in LIGER_KEYS)},
+        _read_liger,
         why="all of Liger's kernels or none, as in the other tool",
     ),
     fixed(
@@ -169,64 +220,56 @@ PRECISION: tuple[Key, ...] = (
 )
 
 
-FLOORED = "cosine_with_min_lr"  # the name that both tools take from transformers
-
-
 def _floored(plan: Plan) -> bool:
     return plan.lr_scheduler == "cosine" and plan.min_lr_ratio is not None
 
 
-def _read_scheduler(config: Native) -> dict[str, Any]:
-    name = config.get("lr_scheduler", "cosine")
-    return {"lr_scheduler": "cosine" if name == FLOORED else name}
-
-
-def _read_floor(config: Native) -> dict[str, Any]:
-    kwargs = config.get("lr_scheduler_kwargs") or {}
-    return {"min_lr_ratio": kwargs.get("min_lr_rate", config.get("cosine_min_lr_ratio"))}
-
-
 OPTIMISATION: tuple[Key, ...] = (
-    same("learning_rate", "learning_rate"),
+    _numeric("learning_rate", "learning_rate"),
     same("optimizer", "optimizer"),
-    same("adam_beta1", "adam_beta1"),
-    same("adam_beta2", "adam_beta2"),
-    same("adam_epsilon", "adam_epsilon"),
-    same("weight_decay", "weight_decay"),
-    same("max_grad_norm", "max_grad_norm"),
-    optional("neftune_noise_alpha", "neftune_alpha"),
+    _numeric("adam_beta1", "adam_beta1"),
+    _numeric("adam_beta2", "adam_beta2"),
+    _numeric("adam_epsilon", "adam_epsilon"),
+    _numeric("weight_decay", "weight_decay"),
+    _numeric("max_grad_norm", "max_grad_norm"),
+    _given("neftune_noise_alpha", "neftune_alpha", ("noisy_embedding_alpha",)),
     Key(
         ("lr_scheduler",),
         ("lr_scheduler",),
         lambda plan, v: {"lr_scheduler": FLOORED if _floored(plan) else plan.lr_scheduler},
-        _read_scheduler,
+        values.scheduler,
     ),
     Key(
-        ("lr_scheduler_kwargs",),
+        ("lr_scheduler_kwargs", "cosine_min_lr_ratio"),
         ("min_lr_ratio",),
         lambda plan, version: (
             {"lr_scheduler_kwargs": {"min_lr_rate": plan.min_lr_ratio}} if _floored(plan) else {}
         ),
-        _read_floor,
+        values.floor,
     ),
-    same("warmup_steps", "warmup_steps"),
-    same("num_epochs", "epochs"),
-    same("max_steps", "max_steps"),
-    same("micro_batch_size", "micro_batch"),
-    same("gradient_accumulation_steps", "gradient_accumulation"),
+    _counted("warmup_steps", "warmup_steps"),
+    _numeric("num_epochs", "epochs"),
+    Key(
+        ("max_steps",),
+        ("max_steps",),
+        lambda plan, version: {"max_steps": plan.max_steps},
+        values.steps,
+    ),
+    _counted("micro_batch_size", "micro_batch"),
+    _counted("gradient_accumulation_steps", "gradient_accumulation"),
 )
 
 
 LOOP: tuple[Key, ...] = (
     Key(
-        ("eval_strategy", "eval_steps"),
+        ("eval_strategy", "eval_steps", "evaluation_strategy"),
         ("eval_steps",),
         lambda plan, version: (
             {"eval_strategy": "steps", "eval_steps": plan.eval_steps}
             if plan.eval_steps
             else {"eval_strategy": "no"}
         ),
-        lambda config: {"eval_steps": config.get("eval_steps") or 0},
+        values.evaluations,
     ),
     fixed(
         "eval_on_start",
@@ -234,13 +277,14 @@ LOOP: tuple[Key, ...] = (
         "0.19.0 always evaluates before the first step",
         when=lambda plan, version: at_least(version, "0.21.0"),
     ),
-    same("eval_batch_size", "eval_batch"),
+    _counted("eval_batch_size", "eval_batch"),
     fixed("save_strategy", "steps", "by whole steps, never by shares of an epoch"),
-    same("save_steps", "save_steps"),
-    same("save_total_limit", "save_total_limit"),
+    Key(("save_strategy",), ("save_steps",), lambda plan, version: {}, values.saves),
+    _numeric("save_steps", "save_steps"),
+    _counted("save_total_limit", "save_total_limit"),
     fixed("save_only_model", False, "a stopped run can go on from its last checkpoint"),
-    same("load_best_model_at_end", "load_best"),
-    same("logging_steps", "logging_steps"),
+    mapped("load_best_model_at_end", "load_best", _itself, values.truth),
+    _counted("logging_steps", "logging_steps"),
     fixed("output_dir", "output", "inside the run folder"),
     fixed("use_wandb", False, "nothing is reported to a server"),
     fixed("dataloader_num_workers", 0, "rows come in the same order in every run"),
@@ -255,14 +299,9 @@ def _write_loss(plan: Plan, version: str) -> dict[str, Any]:
     return {"dpo_loss_type": [plan.preference_loss]} if named else {}
 
 
-def _read_loss(config: Native) -> dict[str, Any]:
-    names = config.get("dpo_loss_type") or [None]
-    return {"preference_loss": names[0]}
-
-
 PREFERENCES: tuple[Key, ...] = (
-    optional("rl_beta", "preference_beta", when=_preference),
-    Key(("dpo_loss_type",), ("preference_loss",), _write_loss, _read_loss),
-    optional("kto_desirable_weight", "desirable_weight", when=_preference),
-    optional("kto_undesirable_weight", "undesirable_weight", when=_preference),
+    _given("rl_beta", "preference_beta", ("dpo_beta", "orpo_alpha"), _preference),
+    Key(("dpo_loss_type",), ("preference_loss",), _write_loss, values.loss),
+    _given("kto_desirable_weight", "desirable_weight", when=_preference),
+    _given("kto_undesirable_weight", "undesirable_weight", when=_preference),
 )

@@ -1,0 +1,195 @@
+"""How Axolotl 0.19.0 and 0.21.0 read the values of a config: text as numbers, old names beside new
+ones, several keys for one setting.
+
+A reader leaves a setting out where the value has no place in it; the table of fields then says what
+the key means. ValueError: Axolotl itself refuses the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftc.backends.base import Native
+
+# Flag -> name, in the order in which they win; LEGACY_ATTN_FLAG_TO_IMPL of utils/schemas/enums.py.
+ATTENTION_FLAGS: Mapping[str, str] = {
+    "xformers_attention": "xformers",
+    "sage_attention": "sage",
+    "flex_attention": "flex_attention",
+    "flash_attention": "flash_attention_2",
+    "sdp_attention": "sdpa",
+    "eager_attention": "eager",
+}
+ALL_LINEAR = "all-linear"
+_OUTSIDE = ("embed_tokens", "lm_head", "wte", "wpe", "embed_in", "embed_out")
+_TRUE = ("true", "yes", "y", "on", "t", "1")
+_FALSE = ("false", "no", "n", "off", "f", "0")
+
+
+def number(value: Any) -> float | int:
+    """A number, given as such or as text ("2e-5"), as pydantic takes it. ValueError: neither."""
+    if isinstance(value, (int, float)):
+        return value
+    try:
+        read = float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{value!r} is no number") from error
+    return read
+
+
+def count(value: Any) -> int:
+    """A whole number, given as such, as 3.0 or as text. ValueError: it has a fraction."""
+    read = number(value)
+    if not float(read).is_integer():
+        raise ValueError(f"{value!r} is no whole number, and Axolotl takes no other")
+    return int(read)
+
+
+def truth(value: Any) -> bool:
+    """True or false, also in words. ValueError: neither."""
+    word = str(value).lower()
+    if word not in _TRUE + _FALSE:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return word in _TRUE
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """A list of names. ValueError: a single text, which Axolotl refuses."""
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is one text, and Axolotl takes a list")
+    return tuple(value)
+
+
+def first(config: Native, *keys: str) -> Any:
+    """The value of the first of these keys that is set; None where none is."""
+    return next((config[key] for key in keys if config.get(key) is not None), None)
+
+
+def method(config: Native) -> dict[str, Any]:
+    """Adapters of plugins are no method that ftc knows."""
+    adapter = config.get("adapter")
+    if adapter is None:
+        for key in ("load_in_4bit", "load_in_8bit"):
+            if config.get(key):
+                raise ValueError(f"Axolotl refuses {key} without an adapter")
+        return {"method": "full"}
+    if adapter == "qlora" and (config.get("load_in_8bit") or config.get("load_in_4bit") is False):
+        raise ValueError("Axolotl refuses adapter: qlora without load_in_4bit, or with 8 bit")
+    if adapter not in ("lora", "qlora"):
+        return {}
+    return {"method": "qlora" if bits(config) else "lora"}
+
+
+def bits(config: Native) -> int:
+    """`adapter: lora` with load_in_4bit is not quantised (loaders/model.py)."""
+    if config.get("adapter") == "qlora":
+        return 4
+    return 8 if config.get("adapter") == "lora" and config.get("load_in_8bit") else 0
+
+
+def quantised(config: Native) -> dict[str, Any]:
+    found = bits(config)
+    unread = config.get("load_in_4bit") and config.get("adapter") == "lora" and not found
+    return {} if unread or "method" not in method(config) else {"quant_bits": found}
+
+
+def targets(config: Native) -> dict[str, Any]:
+    """PEFT takes a list for the ends of names, and a text for a pattern over whole names."""
+    listed = config.get("lora_target_modules")
+    if config.get("lora_target_linear"):
+        several = [] if listed is None else [listed] if isinstance(listed, str) else listed
+        beside = any(str(name).rpartition(".")[2] in _OUTSIDE for name in several)
+        return {} if beside else {"lora_targets": (ALL_LINEAR,)}
+    if isinstance(listed, str):
+        return {"lora_targets": (ALL_LINEAR,)} if listed == ALL_LINEAR else {}
+    return {"lora_targets": tuple(listed or ())}
+
+
+def precision(config: Native) -> dict[str, Any]:
+    """`auto` is taken for a card that can: bf16. Weights in half precision without scaling
+    (float16, or bf16: full) are no type that ftc knows."""
+    bf16, fp16 = config.get("bf16", "auto"), bool(config.get("fp16"))
+    if bf16 == "full":
+        return {}
+    if bf16 not in ("auto", None) and truth(bf16):
+        return {"dtype": "bf16"}
+    if config.get("bfloat16"):
+        return {} if fp16 else {"dtype": "bf16"}
+    if fp16:
+        return {"dtype": "fp16"}
+    if bf16 == "auto":
+        return {"dtype": "bf16"}
+    return {} if config.get("float16") or config.get("load_in_8bit") else {"dtype": "fp32"}
+
+
+def attention(config: Native) -> dict[str, Any]:
+    named = config.get("attn_implementation")
+    flags = [flag for flag in ATTENTION_FLAGS if config.get(flag)]
+    if named and flags:
+        raise ValueError(f"Axolotl refuses attn_implementation beside {', '.join(flags)}")
+    name = named or (ATTENTION_FLAGS[flags[0]] if flags else None)
+    return {"attention": name} if name else {}
+
+
+def checkpointing(config: Native) -> dict[str, Any]:
+    value = config.get("gradient_checkpointing", False)
+    return {} if value in ("offload", "offload_disk") else {"gradient_checkpointing": truth(value)}
+
+
+FLOORED = "cosine_with_min_lr"  # the name that both tools take from transformers
+
+
+def scheduler(config: Native) -> dict[str, Any]:
+    """A floor that is no share of the learning rate keeps the schedule's own word."""
+    name = config.get("lr_scheduler") or "cosine"
+    share = (config.get("lr_scheduler_kwargs") or {}).get("min_lr_rate")
+    return {"lr_scheduler": "cosine" if name == FLOORED and share is not None else name}
+
+
+def floor(config: Native) -> dict[str, Any]:
+    """Axolotl's own cosine_min_lr_ratio draws the curve of `cosine_with_min_lr`."""
+    kwargs = config.get("lr_scheduler_kwargs") or {}
+    name = config.get("lr_scheduler") or "cosine"
+    own = config.get("cosine_min_lr_ratio")
+    if name == FLOORED and kwargs.get("min_lr_rate") is not None:
+        return {"min_lr_ratio": number(kwargs["min_lr_rate"])}
+    if kwargs or (own and (name != "cosine" or config.get("cosine_constant_lr_ratio"))):
+        return {}
+    return {"min_lr_ratio": number(own) if own else None}
+
+
+def steps(config: Native) -> dict[str, Any]:
+    """0 and -1 leave the length of the run to num_epochs."""
+    found = count(config.get("max_steps", 0))
+    return {"max_steps": found} if found > 0 else {}
+
+
+def evaluations(config: Native) -> dict[str, Any]:
+    """A number below 1 is a share of all steps; evaluation each epoch is one an epoch."""
+    strategy, steps = (
+        first(config, "eval_strategy", "evaluation_strategy"),
+        config.get("eval_steps"),
+    )
+    if isinstance(strategy, bool):
+        raise ValueError('`no` without quotes is false in YAML, which Axolotl refuses: write "no"')
+    if steps and strategy not in (None, "steps"):
+        raise ValueError(f"Axolotl refuses eval_steps beside eval_strategy: {strategy}")
+    if steps or strategy in (None, "no"):
+        return {"eval_steps": number(steps or 0)}
+    return {"evals_per_epoch": 1} if strategy == "epoch" else {}
+
+
+def saves(config: Native) -> dict[str, Any]:
+    """`save_strategy` says nothing beside save_steps."""
+    words = {"epoch": 1, "no": 0, "best": "best"}
+    strategy = config.get("save_strategy")
+    if config.get("save_steps"):
+        return {}
+    return {"saves_per_epoch": words[strategy]} if strategy in words else {}
+
+
+def loss(config: Native) -> dict[str, Any]:
+    """Several losses at once are no setting of ftc."""
+    kinds = config.get("dpo_loss_type") or [None]
+    return {"preference_loss": kinds[0]} if len(kinds) == 1 else {}
