@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ftc.backends.base import PREFERENCE, Key, Native, fixed, same
+from ftc.backends import llamafactory_values as values
+from ftc.backends.base import PREFERENCE, Key, fixed, same
+from ftc.backends.llamafactory_values import READY as READY  # for ftc.convert.rows too
 from ftc.plan import Plan
 
 
@@ -83,32 +85,13 @@ def _write_packing(plan: Plan, version: str) -> dict[str, Any]:
     return {"packing": plan.packing, **neat}
 
 
-def _packs(config: Native) -> bool:
-    return bool(config.get("packing") or config.get("neat_packing"))
-
-
-def _room(packing: bool, pretraining: bool) -> int:
-    """Tokens more than max_length. Packing takes one off again; packs of chats are padded to a
-    multiple of 8 by their collator, which forgets the position ids unless they are one already.
-    """
-    return 0 if not packing else 1 if pretraining else 8
-
-
 def _write_length(plan: Plan, version: str) -> dict[str, Any]:
-    length = plan.max_length + _room(plan.packing, plan.stage == "pretrain")
+    length = plan.max_length + values.room(plan.packing, plan.stage == "pretrain")
     return {"cutoff_len": length - length % 8 if plan.packing and _sft(plan, version) else length}
-
-
-def _read_length(config: Native) -> dict[str, Any]:
-    room = _room(_packs(config), config.get("stage") == "pt")
-    return {"max_length": config.get("cutoff_len", 2048) - room}
 
 
 def _sft(plan: Plan, version: str) -> bool:
     return plan.stage == "sft"
-
-
-READY = {"sft": "tokenized", "pretrain": "tokenized-documents"}
 
 
 def _write_tokens(plan: Plan, version: str) -> dict[str, Any]:
@@ -152,9 +135,9 @@ DATA: tuple[Key, ...] = (
         ("packing", "neat_packing"),
         ("packing",),
         _write_packing,
-        lambda config: {"packing": _packs(config)},
+        values.packing,
     ),
-    Key(("cutoff_len",), ("max_length",), _write_length, _read_length),
+    Key(("cutoff_len",), ("max_length",), _write_length, values.length),
     fixed("disable_shuffling", False, "rows are drawn at random, by the seed"),
     fixed("train_sampling_strategy", "random", "rows are drawn at random"),
 )
