@@ -22,7 +22,7 @@ NEEDS = {"translate": 'language = "German"', "restyle": 'tone = "formal"'}
 MAKES = "".join(
     f'[[augment.make]]\nkind = "{kind}"\nrows = 4\n{NEEDS.get(kind, "")}\n'
     for kind in KINDS
-    if kind not in CHUNKS
+    if kind not in CHUNKS and kind != "preference"  # which stage sft does not train on
 )
 HEAD = """
 name = "potters"
@@ -42,9 +42,9 @@ DATA = '[data]\npath = "rows.jsonl"\neval = 0.2\n'
 JUDGE = "[augment.judge]\nthreshold = 0.3\nhuman_rows = 5\nagreement_rows = 5\n"
 
 
-def written(folder: Path, text: str, url: str) -> Path:
+def written(folder: Path, text: str, url: str, stage: str = "sft") -> Path:
     path = folder / "recipe.toml"
-    path.write_text(HEAD + text + MODEL.format(url=url), encoding="utf-8")
+    path.write_text(f'stage = "{stage}"' + HEAD + text + MODEL.format(url=url), encoding="utf-8")
     return path
 
 
@@ -82,8 +82,8 @@ def test_every_kind_makes_rows_and_a_second_run_asks_nothing(tmp_path):
         assert line.seeds == 4
         assert line.made + line.failed.total() + line.refused.total() == 4
         assert line.made == line.filtered.total() + line.kept
-    assert sum(line.paid for line in (*found.lines, found.judging)) >= asked
-    assert sum(line.paid for line in (*again.lines, again.judging)) == 0
+    assert sum(line.paid for line in (*found.lines, found.judging)) >= asked == found.paid
+    assert sum(line.paid for line in (*again.lines, again.judging)) == 0 == again.paid
     assert found.kept == len(first[result.TRAIN].splitlines()) - found.human > 0
     assert found.judge["verdicts"]["human"]["judged"] == 5
     assert len(compile_recipe(path, offline=True).dataset.train) == found.human + found.kept
@@ -146,6 +146,47 @@ def test_a_forecast_asks_nothing_and_is_near(tmp_path):
         assert sum(it.attempts for it in again.earlier) == server.asked
         said = load(path).augmentation
         assert f"{server.asked:,} answers of earlier runs are kept" in shown(again, said)
+
+
+def test_pairs_are_made_where_the_stage_trains_on_them(tmp_path):
+    rows(tmp_path)
+    make = '[[augment.make]]\nkind = "preference"\nrows = 4\n[[augment.make]]\nkind = "evolve"\n'
+    with FaultServer() as server:
+        path = written(tmp_path, DATA + make, server.url, "dpo")
+        notes = " ".join(forecast(load(path), tmp_path).notes)
+        found = run(path)
+    pairs, evolved = found.lines
+    assert (pairs.seeds, pairs.made, evolved.seeds, evolved.questions) == (4, 4, 0, 0)
+    assert "evolve: no row is a seed (30 would be a chat row, which stage dpo does not" in notes
+    assert "no pair is held out" in notes
+    assert found.tokens[0] == 0 < found.tokens[1]
+
+
+def test_what_was_paid_for_before_a_limit_becomes_rows(tmp_path):
+    rows(tmp_path)
+    make = '[[augment.make]]\nkind = "evolve"\n[augment.limits]\ntokens = 2200\n'
+    with FaultServer() as server:
+        found = run(written(tmp_path, DATA + make, server.url))
+        line = found.lines[0]
+        assert 0 < line.made == line.seeds < 24
+        assert line.questions == 2 * line.seeds
+        assert found.paid == server.asked < 2 * 24
+    assert "limit of 2200 tokens" in found.stopped
+
+
+def test_nothing_is_asked_of_what_cannot_be_used(tmp_path):
+    rows(tmp_path)
+    make = '[[augment.make]]\nkind = "preference"\n'
+    with FaultServer() as server:
+        with pytest.raises(FtcError, match="no row is a seed for any kind: preference: no row"):
+            forecast(load(written(tmp_path, DATA + make, server.url)), tmp_path)
+        many = '[[augment.make]]\nkind = "paraphrase"\nrows = 90\n'
+        notes = forecast(load(written(tmp_path, DATA + many, server.url)), tmp_path).notes
+        assert "24 of the 90 rows asked for, each seed 1 times" in " ".join(notes)
+        judged = DATA + '[[augment.make]]\nkind = "paraphrase"\n' + JUDGE
+        with pytest.raises(FtcError, match="scores answers, and rows of stage pretrain have none"):
+            run(written(tmp_path, judged, server.url, "pretrain"))
+        assert server.asked == 0
 
 
 @pytest.mark.parametrize(

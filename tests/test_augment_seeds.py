@@ -15,7 +15,6 @@ from ftc.data.identity import content
 from ftc.data.load import load
 from ftc.errors import FtcError
 from ftc.prep.canonical import of_example, record, row
-from ftc.prep.prepare import prepare
 from ftc.prep.rows import Row
 
 HEAD = 'name = "kitchen"\nmodel = "some/model"\n'
@@ -148,9 +147,6 @@ PREPARED = HEAD + '[prepare]\nsources = ["raw"]\n' + MAKE
 
 def test_prepared_rows_are_taken_as_they_are(tmp_path):
     recipe = write(tmp_path, PREPARED, asked(40), "raw/rows.jsonl")
-    with pytest.raises(FtcError, match="holds no prepared rows"):
-        rows(recipe, tmp_path)
-    prepare(recipe, tmp_path)
     found = rows(recipe, tmp_path)
     lines = [json.loads(line) for line in found.train_path.read_text().splitlines()]
     assert [record(it) for it in found.train()] == lines
@@ -164,7 +160,6 @@ def test_prepared_rows_with_a_sample_and_a_file_of_held_out_rows(tmp_path):
     text = PREPARED.replace("[prepare]", data + "[prepare]")
     write(tmp_path, text, asked(5, 100), "held.jsonl")
     recipe = write(tmp_path, text, asked(40), "raw/rows.jsonl")
-    prepare(recipe, tmp_path)
     found = rows(recipe, tmp_path)
     from_build = recipe.data.model_copy(update={"path": "prepared/kitchen/train.jsonl"})
     same = load(from_build, "sft", tmp_path, 42, own_ids=True)
@@ -180,9 +175,6 @@ def test_chunks_are_those_that_come_to_annotate(tmp_path):
     for i in range(3):
         words = f"The lantern of house {i} is made of brass and glass, and it is carried by hand."
         (tmp_path / "raw" / f"{i}.md").write_text(f"# Lantern {i}\n\n{words}\n")
-    with pytest.raises(FtcError, match="has not run"):
-        chunks(recipe, tmp_path)
-    prepare(recipe, tmp_path, last="decontaminate")
     found = chunks(recipe, tmp_path)
     assert found.count == 3
     assert [it.form for it in found.train()] == ["chunk"] * 3

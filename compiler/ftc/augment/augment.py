@@ -17,6 +17,7 @@ from ftc.augment import calls as ledgers
 from ftc.augment import gates, output, result, serving, sieve
 from ftc.augment import seeds as sources
 from ftc.augment.calls import Calls
+from ftc.augment.counted import Counted
 from ftc.augment.engine import running
 from ftc.augment.gates import Passed
 from ftc.augment.judge import rubric
@@ -27,6 +28,7 @@ from ftc.augment.question import Stopped
 from ftc.augment.report import Line, Report
 from ftc.augment.seeds import Seeds, Source
 from ftc.augment.stage import Shard
+from ftc.augment.wanted import wanted
 from ftc.augment.work import Work, made
 from ftc.augmentation import CHUNKS
 from ftc.errors import FtcError
@@ -53,6 +55,7 @@ class Run:
     work: Work
     lines: list[Line]
     ledger: Lines
+    before: int = 0  # answers of earlier runs
     stopped: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -76,6 +79,7 @@ def augment(
     many seeds of each kind it is a try: no file to train on is written. FtcError when nothing can
     be made before the user has mended something.
     """
+    counter = tokens.counter(model.gather(recipe.model, folder, offline))
     with at_work(recipe, folder, limit, fresh, offline, progress) as (run, calls):
         if run.numbers(chunks=True):
             annotated(run)
@@ -89,7 +93,7 @@ def augment(
         passed = gates.passed(tables, seeds, recipe, folder, place, progress)
         judge = _opinion(run, seeds, place / "made")
         _counted(run, passed, seeds)
-        counted = _tokens(run, passed, seeds, offline)
+        counted = _tokens(run, passed, seeds, counter)
         if limit is None:
             output.write(run.root, seeds, passed, run.ledger.tables(), state)
         return _report(run, calls, seeds, judge, *counted)
@@ -122,9 +126,8 @@ def at_work(
 ) -> Iterator[tuple[Run, Calls]]:
     """Models served, engine and ledger open, for as long as the block lasts."""
     root = result.root(recipe, folder)
-    settings = recipe.augmentation
-    assert settings is not None
-    own = folder / settings.prompts if settings.prompts else None
+    settings = wanted(recipe, limit)
+    own = folder / Path(settings.prompts).expanduser() if settings.prompts else None
     judge = settings.judge
     with (
         ledgers.opened(root, fresh=fresh) as calls,
@@ -132,16 +135,17 @@ def at_work(
         running(targets, calls, settings.limits) as engine,
     ):
         rmtree(root / "work", ignore_errors=True)
-        work = Work(settings, folder, recipe.seed, limit, Prompts(own), engine, targets, progress)
+        work = Work(recipe, settings, folder, limit, Prompts(own), engine, targets, progress)
         work.left = settings.limits.rows
         if judge is not None:
             work.rubric = rubric.read(judge, folder)
-            work.judging = work.asking(judge.model)
+            work.judging = Counted(work.asker(judge.model))
         lines = [
             Line(number, make.kind, work.model(make.model))
             for number, make in enumerate(settings.make, start=1)
         ]
-        run = Run(recipe, folder, root, work, lines, Lines(root / "work" / "lines"))
+        before = sum(it.answered for it in calls.totals())
+        run = Run(recipe, folder, root, work, lines, Lines(root / "work" / "lines"), before)
         yield run, calls
         rmtree(root / "work", ignore_errors=True)
 
@@ -223,6 +227,7 @@ def _report(
     written = sum(line.kept for line in run.lines if line.kind in CHUNKS)
     human = seeds.count - written if seeds and seeds.trained and run.work.limit is None else 0
     judging = Line(0, "judge", judge.get("model", ""))
+    totals = calls.totals()
     if run.work.judging is not None:
         judging.asked(run.work.judging.counts)
     return Report(
@@ -235,7 +240,8 @@ def _report(
         held_out=seeds.held_out if seeds else 0,
         tokens=counted,
         counted=by,
-        calls=tuple(asdict(it) for it in calls.totals()),
+        paid=sum(it.answered for it in totals) - run.before,
+        calls=tuple(asdict(it) for it in totals),
         faults=calls.faults(),
         notes=(*run.notes, *run.work.engine.notes()),
         stopped=run.stopped,
@@ -243,16 +249,17 @@ def _report(
     )
 
 
-def _tokens(run: Run, passed: Passed, seeds: Seeds, offline: bool) -> tuple[tuple[int, int], str]:
+def _tokens(
+    run: Run, passed: Passed, seeds: Seeds, found: tokens.Counter | None
+) -> tuple[tuple[int, int], str]:
     """Tokens of the rows of the user and of made ones, and how they were counted."""
-    found = tokens.counter(model.gather(run.recipe.model, run.folder, offline))
-    ours = (row for row in seeds.train() if "augment" not in row.notes)
+    ours = (row for row in seeds.train() if seeds.trained and "augment" not in row.notes)
     theirs = (row for row in seeds.train() if "augment" in row.notes)
     place = run.root / "work" / "tokens"
     sums = []
     for name, rows in (("ours", gates.tables(ours)), ("theirs", gates.tables(theirs))):
         paths = sieve.written(rows, place / name)
         paths += passed.batches if name == "theirs" else ()
-        lengths_ = lengths.measure(paths, found, seed=run.work.seed)
+        lengths_ = lengths.measure(paths, found, seed=run.recipe.seed)
         sums.append(lengths_.tokens if lengths_ else 0)
     return (sums[0], sums[1]), "tokens" if found else "tokens (estimated from bytes)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ftc.augment.question import Ask, Fault, Reply
@@ -23,6 +23,9 @@ class Counts:
     tokens_out: int = 0
     seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, it.name) + getattr(other, it.name) for it in fields(self)))
 
 
 class Counted:

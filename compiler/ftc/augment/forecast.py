@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -18,8 +19,10 @@ from ftc.augment.kinds import KINDS, own_prompts
 from ftc.augment.prompts import Prompts
 from ftc.augment.question import Ask
 from ftc.augment.rehearsal import Rehearsal, part, rehearse
-from ftc.augment.seeds import Source, chosen
-from ftc.augmentation import CHUNKS, Augment
+from ftc.augment.seeds import Chosen, Seeds, Source, chosen
+from ftc.augment.wanted import wanted
+from ftc.augmentation import CHUNKS, Augment, Make
+from ftc.errors import FtcError
 from ftc.prep.rows import Row
 from ftc.progress import Progress, quiet
 from ftc.recipe import Recipe
@@ -54,30 +57,50 @@ def forecast(
 
     The rows are prepared as far as they can be without a model.
     """
-    settings = recipe.augmentation
-    assert settings is not None
-    prompts = Prompts(folder / settings.prompts if settings.prompts else None)
+    settings = wanted(recipe, limit)
+    own = folder / Path(settings.prompts).expanduser() if settings.prompts else None
+    prompts = Prompts(own)
     parts: list[Part] = []
     notes: list[str] = []
+    used: list[Source | None] = []
     places = _sources(recipe, folder, offline, progress)
     for make in settings.make:
         source = places[make.kind in CHUNKS]
+        used.append(source)
         if source is None:
             notes.append(LATER.format(kind=make.kind))
             continue
         kind = KINDS[make.kind]
-        found = chosen(source, make, kind, recipe.seed)
+        found = chosen(source, make, kind, recipe.seed, recipe.stage)
+        notes += _short(make, found)
         count = found.count if limit is None else min(found.count, limit)
         sample = list(islice(chain.from_iterable(found), min(SAMPLE, count)))
         files = own_prompts(make, folder)
         parts.append(rehearse(make, kind, sample, count, prompts, settings, files=files))
+    if not any(part.seeds for part in parts) and None not in used:
+        raise FtcError(f"no row is a seed for any kind: {'; '.join(notes)}")
     if settings.judge is not None and (rows := places[False] or places[True]) is not None:
         made = sum(it.rows for it in parts)
         parts.append(_judging(settings, folder, prompts, rows, made))
+    rows = places[False]
+    if isinstance(rows, Seeds) and not rows.trained:
+        notes.append("no pair is held out, as all are made of rows to train on: data.eval_path may")
     if itself := settings.judges_itself():
         notes.append(f"beware: {itself}")
     earlier = ledgers.totals(result.root(recipe, folder))
     return Forecast(Estimate(tuple(parts)), tuple(earlier), tuple(notes))
+
+
+def _short(make: Make, found: Chosen) -> Iterator[str]:
+    """What there is to say of a kind that comes to fewer rows than were asked for."""
+    reasons = ", ".join(f"{count:,} {why}" for why, count in found.refused.most_common(3))
+    if not found.count:
+        yield f"{make.kind}: no row is a seed ({reasons or 'there are none'})"
+    elif make.rows is not None and found.count < make.rows:
+        yield (
+            f"{make.kind}: {found.count:,} of the {make.rows:,} rows asked for, each seed "
+            f"{make.per_row} times: a larger per_row makes more"
+        )
 
 
 def _sources(

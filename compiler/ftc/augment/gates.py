@@ -124,6 +124,8 @@ def _gates(seeds: Seeds, recipe: Recipe, folder: Path, work: Path) -> list[tuple
         "decontaminate": lambda found: _clear(found, inputs("decontaminate"), seeds, train),
         "quality": lambda found: _good(found, inputs("quality"), train),
     }
+    if augment is None or augment.judge is None:
+        del gates["judge"]
     return [(name, gate) for name, gate in gates.items() if name not in prepare.skip]
 
 

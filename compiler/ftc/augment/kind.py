@@ -45,9 +45,11 @@ class Kind(NamedTuple):
     at a time and answers for each of them, in their order: a kind may make several rows of a seed,
     or refuse it. It asks in batches, so that questions of one stage are in flight together.
     `prompts` names its templates below templates/augment/, for the hash and for the estimate.
+    `form` is that of the rows it makes, "" for that of their seed.
     """
 
     name: str
     prompts: tuple[str, ...]
     takes: Callable[[Row, Make], str]
     make: Callable[[Sequence[Seed], Make, Ask], list[list[Made | Refused]]]
+    form: str = ""

@@ -22,13 +22,15 @@ def opinion(work: Work, made: Rows, seeds: Seeds) -> dict[str, Any]:
     judge, ask = work.settings.judge, work.judging
     assert judge is not None and ask is not None
     human = judges.Tally()
-    ours = judges.chosen_human(_own(seeds), judge, work.seed)
+    ours = judges.chosen_human(_own(seeds), judge, work.recipe.seed)
     human.add(judges.judged(ours, judge, ask, rubric=work.rubric))
     found = judges.verdicts(work.scores, human, judge)
-    some = chosen(made(), judge.agreement_rows, work.seed)
+    some = chosen(made(), judge.agreement_rows, work.recipe.seed)
     names = {name for row in some for name in row.parents}
     parents = {row.id: row for row in seeds.train() if row.id in names}
-    twice = judges.agreement(some, judge, ask, parents=parents, rubric=work.rubric, seed=work.seed)
+    twice = judges.agreement(
+        some, judge, ask, parents=parents, rubric=work.rubric, seed=work.recipe.seed
+    )
     itself = work.settings.judges_itself()
     return {
         "model": work.model(judge.model),

@@ -45,7 +45,8 @@ class Line:
         return self.score_sum / self.scores if self.scores else None
 
     def add(self, shard: Shard) -> None:
-        """Count what came of some seeds."""
+        """Count what came of some seeds, and what was asked about them."""
+        self.asked(shard.counts)
         self.seeds += shard.seeds
         self.made += len(shard.rows)
         for it in shard.refused:
@@ -88,6 +89,7 @@ class Report:
     held_out: int
     tokens: tuple[int, int]
     counted: str
+    paid: int  # calls answered in this run
     calls: tuple[dict[str, Any], ...]
     faults: Mapping[str, int]
     notes: tuple[str, ...]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ftc.augment import files
 from ftc.augment.kind import Kind, Seed
-from ftc.augmentation import Make
+from ftc.augmentation import CHUNKS, Make
 from ftc.data.example import Dataset, Rejected
 from ftc.data.identity import order
 from ftc.data.load import load
@@ -26,7 +26,7 @@ from ftc.prep.prepare import prepare
 from ftc.prep.rows import Row
 from ftc.prep.store import whole
 from ftc.progress import Progress, quiet
-from ftc.recipe import Recipe
+from ftc.recipe import Recipe, Stage
 
 SHARD = 64  # seeds that a kind gets at a time
 OTHERS = {"self-instruct": 2}  # rows that a kind is shown beside its seed
@@ -183,8 +183,9 @@ def chunks(recipe: Recipe, folder: Path, *, progress: Progress = quiet) -> Chunk
     return Chunks(recipe, folder, sum(1 for _ in found))
 
 
-def chosen(seeds: Source, make: Make, kind: Kind, seed: int) -> Chosen:
-    """The seeds of one `[[augment.make]]`: all rows that the kind takes, `per_row` times each.
+def chosen(seeds: Source, make: Make, kind: Kind, seed: int, stage: Stage | None = None) -> Chosen:
+    """The seeds of one `[[augment.make]]`: all rows that the kind takes, and makes such of as the
+    stage trains on, `per_row` times each.
 
     With `rows` so many of them at most: every row once before any is taken twice, in an order of
     content and `seed`, so that a row more or less changes the choice of one.
@@ -194,7 +195,7 @@ def chosen(seeds: Source, make: Make, kind: Kind, seed: int) -> Chosen:
     refused: Counter[str] = Counter()
     ranks, takes = array("Q"), array("b")
     for row in seeds.train():
-        why = kind.takes(row, make)
+        why = kind.takes(row, make) or _untrained(row, kind, stage)
         refused.update([why] if why else [])
         ranks.append(int.from_bytes(order(row.id, seed, purpose)))
         takes.append(not why)
@@ -208,6 +209,15 @@ def chosen(seeds: Source, make: Make, kind: Kind, seed: int) -> Chosen:
     if (shown := OTHERS.get(make.kind)) and isinstance(seeds, Seeds):
         beside = _Ring(seeds, rank, np.flatnonzero(taken & first), seed, shown)
     return Chosen(seeds, int(times.sum()), refused, times, beside)
+
+
+def _untrained(row: Row, kind: Kind, stage: Stage | None) -> str:
+    """Why no row that is made of this one would be trained on; "" when it would. Rows of chunks go
+    through `ftc prepare` first, and may be seeds of rows that are."""
+    form = kind.form or row.form
+    if stage is None or kind.name in CHUNKS or form in canonical.FORMS[stage]:
+        return ""
+    return f"would be a {form} row, which stage {stage} does not train on"
 
 
 def _times(rank: npt.NDArray[np.uint64], taken: npt.NDArray[np.bool_], make: Make) -> Numbers:

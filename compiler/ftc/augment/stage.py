@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import pyarrow as pa
 
+from ftc.augment.counted import Counts
 from ftc.augment.kind import Refused, Seed
 from ftc.augment.question import Stopped
+from ftc.augment.sieve import LEDGER
 from ftc.prep.rows import Row
 
 AHEAD = 4  # questions that wait for each one in flight: a slow answer holds up none (judgment)
@@ -23,6 +25,21 @@ class Shard(NamedTuple):
     rows: list[Row]
     refused: list[Refused]
     told: pa.Table  # of `sieve.LEDGER`
+    counts: Counts = Counts()  # of its questions
+    stopped: Stopped | None = None  # a limit was reached before all of its seeds were asked about
+
+
+def together(parts: Sequence[Shard], stopped: Stopped) -> Shard:
+    """Several shards as one, the last before a limit was reached."""
+    tables = [it.told for it in parts]
+    return Shard(
+        sum(it.seeds for it in parts),
+        [row for it in parts for row in it.rows],
+        [refused for it in parts for refused in it.refused],
+        pa.concat_tables(tables) if tables else LEDGER.empty_table(),
+        sum((it.counts for it in parts), Counts()),
+        stopped,
+    )
 
 
 def threads(in_flight: int, size: int) -> int:
@@ -47,7 +64,10 @@ def shards(
 
     def first() -> Iterator[Shard]:
         try:
-            yield waiting.popleft().result()
+            found = waiting.popleft().result()
+            stopped.extend([found.stopped] if found.stopped else [])
+            if found.seeds:
+                yield found
         except Stopped as error:
             stopped.append(error)
 

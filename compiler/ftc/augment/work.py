@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from ftc.augment.kind import Made, Refused, Seed
 from ftc.augment.kinds import KINDS, own_prompts
 from ftc.augment.prompts import Prompts
 from ftc.augment.providers import Target
-from ftc.augment.question import Stopped
+from ftc.augment.question import Ask, Stopped
 from ftc.augment.report import Line
 from ftc.augment.seeds import SHARD, Source, chosen
-from ftc.augment.stage import Shard, shards, threads
+from ftc.augment.stage import Shard, shards, threads, together
 from ftc.augmentation import Augment, Make
 from ftc.prep.rows import Row
 from ftc.progress import Progress
+from ftc.recipe import Recipe
 
 DIGITS = 16  # of a hash, in the rows' lines
 
@@ -31,9 +33,9 @@ DIGITS = 16  # of a hash, in the rows' lines
 class Work:
     """What all parts of a run share. `left` counts down the rows that may still be made."""
 
-    settings: Augment
+    recipe: Recipe
+    settings: Augment  # of the recipe, for this run
     folder: Path  # of the recipe
-    seed: int
     limit: int | None  # seeds of each kind
     prompts: Prompts
     engine: Running
@@ -45,11 +47,11 @@ class Work:
     scores: judges.Tally = field(default_factory=judges.Tally)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def asking(self, name: str | None, make: Make | None = None) -> Counted:
-        """What asks a model of the recipe, for a kind or for the judge, and counts."""
+    def asker(self, name: str | None, make: Make | None = None) -> Ask:
+        """What asks a model of the recipe, for a kind or for the judge."""
         endpoint = self.settings.named(name)
         files = own_prompts(make, self.folder) if make else {}
-        return Counted(asker(self.engine, self.prompts, endpoint, files))
+        return asker(self.engine, self.prompts, endpoint, files)
 
     def model(self, name: str | None) -> str:
         """The name by which a model of the recipe is told of."""
@@ -69,16 +71,32 @@ def made(work: Work, number: int, source: Source, line: Line) -> Iterator[Shard]
     """
     make = work.settings.make[number - 1]
     kind = KINDS[make.kind]
-    seeds = chosen(source, make, kind, work.seed)
+    seeds = chosen(source, make, kind, work.recipe.seed, work.recipe.stage)
     line.other = seeds.refused
     count = seeds.count if work.limit is None else min(seeds.count, work.limit)
-    ask = work.asking(make.model, make)
+    ask = work.asker(make.model, make)
     in_flight = work.settings.models[work.settings.named(make.model)].in_flight
 
     def one(some: list[Seed]) -> Shard:
-        return _through(work, number, some, kind.make(some, make, ask))
+        counted = Counted(ask)
+        shard = _through(work, number, some, kind.make(some, make, counted))
+        return shard._replace(counts=counted.counts)
 
-    found = shards(_first(seeds, count), one, threads(in_flight, SHARD), work.engine.stop)
+    def each(some: list[Seed], reason: Stopped) -> Shard:
+        """Of the seeds that a limit has come upon, those whose answers are all there."""
+        found = []
+        for seed in some:
+            with suppress(Stopped):
+                found.append(one([seed]))
+        return together(found, reason)
+
+    def so_far(some: list[Seed]) -> Shard:
+        try:
+            return one(some)
+        except Stopped as reason:
+            return each(some, reason)
+
+    found = shards(_first(seeds, count), so_far, threads(in_flight, SHARD), work.engine.stop)
     try:
         for shard in found:
             shard = _within(work, shard)
@@ -89,7 +107,6 @@ def made(work: Work, number: int, source: Source, line: Line) -> Iterator[Shard]
                 raise Stopped("the limit of rows is reached")
     finally:
         found.close()
-        line.asked(ask.counts)
 
 
 def _first(seeds: Iterable[list[Seed]], count: int) -> Iterator[list[Seed]]:

@@ -124,8 +124,7 @@ def _rows(found: Report) -> str:
 
 
 def _calls(found: Report) -> Iterator[str]:
-    paid = sum(line.paid for line in (*found.lines, found.judging))
-    yield f"{paid:,} calls answered in this run; in all runs:"
+    yield f"{found.paid:,} calls answered in this run; in all runs:"
     for it in found.calls:
         about = "about " if it["estimated"] else ""
         cost = f", cost {it['cost']:.4g}" if it["cost"] else ""

@@ -37,4 +37,8 @@ KINDS: dict[str, Kind] = {module.KIND.name: module.KIND for module in _ALL}
 def own_prompts(make: Make, folder: Path) -> dict[str, Path]:
     """The template that a recipe in `folder` names for a kind, by the name of the one it replaces:
     the first of the kind."""
-    return {KINDS[make.kind].prompts[0]: folder / make.prompt} if make.prompt else {}
+    return (
+        {KINDS[make.kind].prompts[0]: folder / Path(make.prompt).expanduser()}
+        if make.prompt
+        else {}
+    )

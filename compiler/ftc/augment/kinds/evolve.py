@@ -62,4 +62,4 @@ def operation(seed: Seed, make: Make) -> str:
     return known[(int(identity(NAME, seed.row.id), 16) + seed.number) % len(known)]
 
 
-KIND = Kind(NAME, (NAME, ANSWER), takes, make)
+KIND = Kind(NAME, (NAME, ANSWER), takes, make, "chat")

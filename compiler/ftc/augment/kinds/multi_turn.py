@@ -62,4 +62,4 @@ def _said(work: Work) -> talk.Turns:
     return turns
 
 
-KIND = Kind(NAME, (NAME, ANSWER), takes, make)
+KIND = Kind(NAME, (NAME, ANSWER), takes, make, "chat")

@@ -122,4 +122,4 @@ def _pair(work: Work, chosen: str, rejected: str, prompt: str, how: dict[str, An
     return fresh.row(work, NAME, turns, form="preference", prompt=prompt, extra=extra, how=how)
 
 
-KIND = Kind(NAME, (FLAW, ANSWER, RANK), takes, make)
+KIND = Kind(NAME, (FLAW, ANSWER, RANK), takes, make, "preference")

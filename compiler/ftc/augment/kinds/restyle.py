@@ -56,4 +56,4 @@ def make(seeds: Sequence[Seed], make: Make, ask: Ask) -> list[list[Made | Refuse
     return aim.noted(ended(asked(ask, NAME, started(seeds), values, take), born), make)
 
 
-KIND = Kind(NAME, (NAME,), takes, make)
+KIND = Kind(NAME, (NAME,), takes, make, "chat")

@@ -97,4 +97,4 @@ def label(seed: Seed, instruction: str, labels: Sequence[str]) -> str:
     return named[(int(identity(NAME, seed.row.id), 16) + seed.number) % len(named)]
 
 
-KIND = Kind(NAME, (NAME, INPUT, ANSWER), takes, make)
+KIND = Kind(NAME, (NAME, INPUT, ANSWER), takes, make, "chat")
