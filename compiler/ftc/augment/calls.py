@@ -72,17 +72,18 @@ class Totals:
 COLUMNS = tuple(it.name for it in fields(Call))
 _CREATE = f"""
 begin immediate;
-create table if not exists calls (
+create table calls (
     key text primary key, endpoint text not null, model text not null, prompt text not null,
     state text not null, text text not null, tokens_in integer not null,
     tokens_out integer not null, estimated integer not null, cost real not null,
     seconds real not null, attempts integer not null, spoiled integer not null,
     faults text not null, reason text not null, detail text not null
 ) without rowid;
-create index if not exists totals on calls (endpoint, model);
+create index totals on calls (endpoint, model);
 pragma user_version = {VERSION};
 commit;
 """
+_TRY = "begin immediate; commit;"  # what cannot be written is told before anything is asked
 _WRITE = f"insert or replace into calls ({', '.join(COLUMNS)}) values ({', '.join('?' * 16)})"
 _READ = f"select {', '.join(COLUMNS)} from calls"
 _TOTALS = """
@@ -206,11 +207,11 @@ def _connected(path: Path) -> sqlite3.Connection:
         tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
         if version != VERSION and (version or tables):
             raise sqlite3.DatabaseError("it is no ledger of this version of ftc")
+        if connection.execute("pragma quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("it is damaged")
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = normal")
-        connection.executescript(_CREATE)
-        if (found := connection.execute("pragma quick_check(1)").fetchone()[0]) != "ok":
-            raise sqlite3.DatabaseError("it is damaged")
+        connection.executescript(_CREATE if version != VERSION else _TRY)
     except sqlite3.DatabaseError as error:
         if connection is not None:
             connection.close()

@@ -112,12 +112,20 @@ def _hopeless(error: Status, target: Target, detail: str) -> None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the server wants to be left alone, by its Retry-After; None when it is silent.
 
-    The header holds seconds or an HTTP date (RFC 9110, section 10.2.3).
+    The header holds seconds or an HTTP date (RFC 9110, section 10.2.3), which is compared with the
+    server's own time where it says it: the clock of this machine may be wrong.
     """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"-?\d+(\.\d+)?", text):
         return max(0.0, float(text))
+    until = _seconds(text)
+    now = _seconds(headers.get("date", ""))
+    return None if until is None else max(0.0, until - (time() if now is None else now))
+
+
+def _seconds(date: str) -> float | None:
+    """An HTTP date as seconds since 1970."""
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time())
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
