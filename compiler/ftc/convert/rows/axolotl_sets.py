@@ -1,0 +1,277 @@
+"""One data set of Axolotl, a table of `datasets`, as the parts of a data set, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ftc.convert.meaning import Native, Note, Reading, leaves
+from ftc.convert.rows import styles, templates
+from ftc.convert.rows.parts import NULL, Rows, below, spread
+
+PARTS: dict[str, str] = {
+    "name": "subset",
+    "split": "split",
+    "revision": "revision",
+    "data_files": "files",
+    "ds_type": "file_type",
+    "trust_remote_code": "trust_remote_code",
+    "weight": "weight",
+    "shards": "shards",
+    "shards_idx": "shard",
+    "preprocess_shards": "chunks",
+    "skip": "skip",
+    "conversation": "conversation",
+    "logprobs_field": "columns.logprobs",
+    "temperature": "temperature",
+    **{
+        name: name
+        for name in (
+            "step_separator",
+            "max_completion_length",
+            "train_on_last_step_only",
+            "length",
+            "sequence_length",
+            "min_input_id",
+            "max_input_id",
+            "seed",
+            "min_turns",
+            "max_turns",
+            "min_turn_length",
+            "input_fraction",
+        )
+    },
+}
+# Read by types that take their columns by name.
+NAMED: dict[str, str] = {
+    "field": "columns.text",
+    "text_column": "columns.text",
+    "field_messages": "columns.messages",
+    "field_tools": "columns.tools",
+    "field_thinking": "columns.thinking",
+    "field_chosen": "columns.chosen",
+    "field_rejected": "columns.rejected",
+    "message_field_role": "columns.role",
+    "message_field_content": "columns.content",
+    "message_field_training": "columns.trained",
+    "message_field_training_detail": "columns.trained_detail",
+    "template_thinking_key": "thinking_key",
+    "split_thinking": "split_thinking",
+    "roles_to_train": "roles_to_train",
+    "train_on_eos": "train_on_eos",
+    "train_on_eot": "train_on_eot",
+    "drop_system_message": "drop_system",
+    "chat_template_jinja": "template_text",
+}
+FORMATS: dict[str, str] = {
+    "system_prompt": "system",
+    "system_format": "format.system",
+    "format": "format.both",
+    "no_input_format": "format.alone",
+    "prompt_format": "format.prompt",
+    "chosen_format": "format.chosen",
+    "rejected_format": "format.rejected",
+    "completion_format": "format.completion",
+    "field_system": "columns.system",
+    "field_instruction": "columns.instruction",
+    "field_prompt": "columns.instruction",
+    "field_input": "columns.input",
+    "field_output": "columns.output",
+    "field_chosen": "columns.chosen",
+    "field_rejected": "columns.rejected",
+    "field_completion": "columns.completion",
+    "field_label": "columns.label",
+}
+# What a table under `type` means where it leaves a key out.
+_SFT_TABLE = {
+    "columns.instruction": "instruction",
+    "columns.input": "input",
+    "columns.output": "output",
+    "columns.system": "system",
+    "format.both": "{instruction} {input} ",
+    "format.alone": "{instruction} ",
+    "format.system": "{system}",
+}
+_PAIR_TABLE = {
+    "columns.instruction": "prompt",
+    "columns.system": "system",
+    "columns.chosen": "chosen",
+    "columns.rejected": "rejected",
+}
+_KTO_TABLE = {
+    "columns.instruction": "prompt",
+    "columns.system": "system",
+    "columns.completion": "completion",
+    "columns.label": "label",
+}
+FORMATTED = "formats"  # the `prompt` of rows with texts of the config's own
+AS_THEY_ARE = "as they are"  # that of rows that the trainer takes as they are
+READY = ".tokens.jsonl"  # the rows that ftc made tokens of
+_UNREAD = ("input_transform", "input_format", "field_human", "field_model")
+_FILE = re.compile(r"\.(jsonl?|csv|tsv|parquet|arrow|txt|zst|gz|zip)$")
+_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def read(block: Native, key: str, side: str, number: int, stage: str) -> Reading:
+    """The parts of one table; `key` is its path, such as "datasets[0]"."""
+    pretraining = key.startswith("pretraining")
+    rows, told, settled = _typed(block, stage, pretraining)
+    for path, value in leaves(block):
+        if value is None:
+            if path not in told:
+                settled[path] = NULL
+        elif path not in told and path not in settled:
+            part = _part(path, block, rows, pretraining)
+            if isinstance(part, Note):
+                settled[path] = part
+            else:
+                rows[part] = templates.from_axolotl(value) if path == "chat_template" else value
+                told[path] = (part,)
+    if side == "eval" and "split" not in rows and "hub" in rows:
+        rows["split"] = "test"
+    return Reading(
+        spread(side, number, rows),
+        {f"{key}.{path}": tuple(spread(side, number, dict.fromkeys(told[path]))) for path in told},
+        {f"{key}.{path}": note for path, note in settled.items()},
+    )
+
+
+def _typed(
+    block: Native, stage: str, pretraining: bool
+) -> tuple[Rows, dict[str, tuple[str, ...]], dict[str, Note]]:
+    """The parts that the type tells, by which leaf; and what is wrong with its leaves."""
+    kind, settled = block.get("type"), dict[str, Note]()
+    if isinstance(kind, Mapping):
+        rows: Rows = {"prompt": FORMATTED}
+        table = _KTO_TABLE if stage == "kto" else _PAIR_TABLE if stage != "sft" else _SFT_TABLE
+        rows["layout"] = "kto" if stage == "kto" else "preference" if stage != "sft" else "alpaca"
+        rows |= table
+        told: dict[str, tuple[str, ...]] = {}
+        for name, value in kind.items():
+            if value is not None and name in FORMATS:
+                rows[FORMATS[name]] = value
+                told[f"type.{name}"] = (FORMATS[name], "prompt", "layout")
+            elif value is not None:
+                settled[f"type.{name}"] = Note("ignored", "no key of a prompt table")
+        return rows, told, settled
+    if kind is None:
+        rows = _untyped(block, stage)
+        return rows, {"type": tuple(rows)} if "type" in block else {}, settled
+    if not isinstance(kind, str):
+        raise ValueError(f"type is {kind!r}, neither a name nor a table")
+    style = styles.find(kind, stage)
+    rows = {"layout": style.layout} | {f"columns.{role}": it for role, it in style.columns.items()}
+    if not styles.plain(style.word) or (pretraining and kind != "pretrain"):
+        rows["prompt"] = kind
+    return rows, {"type": tuple(rows)}, settled
+
+
+def _untyped(block: Native, stage: str) -> Rows:
+    if stage in ("sft", "pretrain", "reward", "prm"):
+        return {"layout": "tokens"}
+    layout = (
+        "kto" if stage == "kto" else "preference" if stage in ("dpo", "orpo", "simpo") else "custom"
+    )
+    return {"layout": layout, "prompt": AS_THEY_ARE}
+
+
+def _part(path: str, block: Native, rows: Rows, pretraining: bool) -> str | Note:
+    name, _, inner = path.partition(".")
+    word = block.get("type")
+    named = isinstance(word, str) and styles.find(word).named
+    if name == "path":
+        return "hub" if _on_hub(block) else "path"
+    if name == "conversation" and word != "alpaca_chat":
+        return Note("ignored", "type: alpaca_chat alone reads it")
+    if name in PARTS:
+        return PARTS[name]
+    if name in _UNREAD:
+        return Note("ignored", "no code of Axolotl reads this key")
+    if name not in NAMED and name not in ("message_property_mappings", "roles", "chat_template"):
+        return Note("ignored", "no key of a data set: Axolotl never looks at it")
+    if not named and word is not None:
+        return Note("ignored", f"a data set of type {_said(word)} does not read it")
+    if name in ("field", "text_column") and (name == "text_column") != (
+        pretraining and word in ("pretrain", None)
+    ):
+        return Note("ignored", f"a data set of type {_said(word)} does not read it")
+    if name == "chat_template":
+        return "template"
+    if name in ("roles", "message_property_mappings") and not inner:
+        return Note("ignored", "an empty table is the same as leaving it out")
+    if name == "roles":
+        return f"roles.{inner}"
+    if name == "message_property_mappings":
+        return f"columns.{inner}" if inner in ("role", "content") else f"properties.{inner}"
+    return NAMED[name]
+
+
+def _said(word: Any) -> str:
+    return "a table" if isinstance(word, Mapping) else str(word)
+
+
+def _on_hub(block: Native) -> bool:
+    """Judgment: Axolotl looks whether the path exists, which ftc cannot know of another machine."""
+    path = str(block["path"])
+    plain = _HUB.fullmatch(path) and not _FILE.search(path) and not path.startswith(".")
+    return bool(plain) and block.get("ds_type") is None
+
+
+def write(
+    rows: Rows, key: str, kind: str | dict[str, Any] | None, stage: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The table of a data set with its type, and part -> path of the key that holds it."""
+    block: dict[str, Any] = {}
+    held: dict[str, str] = {}
+
+    def put(name: str, part: str) -> None:
+        block[name] = rows[part]
+        held[part] = f"{key}.{name}"
+
+    for part in ("hub", "path"):
+        if part in rows:
+            put("path", part)
+    for name, part in PARTS.items():
+        if part in rows:
+            put(name, part)
+    block["type"] = kind
+    held |= {part: f"{key}.type" for part in rows if part in ("layout", "prompt")}
+    style = styles.find(kind, stage) if isinstance(kind, str) else None
+    if isinstance(kind, dict):
+        held |= {FORMATS[name]: f"{key}.type.{name}" for name in kind}
+    elif style and not style.named:
+        implied = {f"columns.{role}": it for role, it in style.columns.items()}
+        held |= {part: f"{key}.type" for part in implied if rows.get(part) == implied[part]}
+    else:
+        _named(rows, key, style, block, held)
+    return block, held
+
+
+def _named(
+    rows: Rows, key: str, style: styles.Style | None, block: dict[str, Any], held: dict[str, str]
+) -> None:
+    """Add the keys that name columns, roles and what is trained on."""
+    pretraining = style is not None and style.word == "pretrain"
+    for name, part in NAMED.items():
+        stale = name in ("message_field_role", "message_field_content")
+        other = name == ("field" if pretraining else "text_column")
+        if part in rows and not stale and not other:
+            block[name] = rows[part]
+            held[part] = f"{key}.{name}"
+    mapped = {
+        role: rows[f"columns.{role}"] for role in ("role", "content") if f"columns.{role}" in rows
+    }
+    held |= {f"columns.{role}": f"{key}.message_property_mappings.{role}" for role in mapped}
+    further = below(rows, "properties")
+    held |= {f"properties.{role}": f"{key}.message_property_mappings.{role}" for role in further}
+    if mapped or further:
+        block["message_property_mappings"] = mapped | further
+    if roles := below(rows, "roles"):
+        known = {role: list(names) for role, names in roles.items() if role != "call"}
+        block["roles"] = known
+        held |= {f"roles.{role}": f"{key}.roles.{role}" for role in known}
+    word = templates.to_axolotl(rows["template"]) if "template" in rows else None
+    if word:
+        block["chat_template"] = word
+        held["template"] = f"{key}.chat_template"
