@@ -95,9 +95,10 @@ def seed(config: Native) -> dict[str, Any]:
 
 
 def bits(config: Native) -> dict[str, Any]:
-    """Bits that bitsandbytes quantises to; other methods have no counterpart."""
+    """Bits that bitsandbytes quantises to; hqq and eetq have no counterpart, and with any other
+    word, `bitsandbytes` among them, the tool quantises nothing."""
     found = config.get("quantization_bit")
-    if config.get("quantization_method", "bnb") not in ("bnb", "bitsandbytes"):
+    if config.get("quantization_method", "bnb") != "bnb":
         return {}
     if found is not None and found not in (4, 8):
         raise ValueError(f"bitsandbytes has no {found!r} bits")
