@@ -43,7 +43,7 @@ _HINTS = {
     "mapping values": "put a value with ': ' in it in quotes, or mend the indentation",
     "another document": "one config a file: split it at the line ---",
     "alias": "define the anchor (&name) above its use",
-    "control characters": "save the file as plain text",
+    "characters are not allowed": "save the file as plain text",
     "Unicode character escape": "write the character itself instead of its \\u escapes",
     "cannot start any token": "put the value in quotes",
     "": "mend the indentation, the brackets or the quotes there",
