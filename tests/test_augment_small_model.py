@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from ftc.augment.augment import augment
 from ftc.augment.kinds import KINDS
 from ftc.augmentation import CHUNKS
@@ -38,15 +40,18 @@ def rows(folder: Path, *, changed: bool) -> None:
     (folder / "rows.jsonl").write_text(text, encoding="utf-8")
 
 
-def test_every_kind_gives_rows_or_a_counted_refusal(tmp_path):
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_every_kind_gives_rows_or_a_counted_refusal(tmp_path, stage):
     rows(tmp_path, changed=False)
     path = tmp_path / "recipe.toml"
     makes = "".join(
         f'[[augment.make]]\nkind = "{kind}"\nrows = 1\n{NEEDS.get(kind, "")}\n'
         for kind in KINDS
-        if kind not in CHUNKS
+        if kind not in CHUNKS and (kind == "preference") == (stage == "dpo")
     )
-    path.write_text(RECIPE + '[data]\npath = "rows.jsonl"\neval = 0.0\n' + makes, "utf-8")
+    path.write_text(
+        f'stage = "{stage}"' + RECIPE + '[data]\npath = "rows.jsonl"\neval = 0.0\n' + makes, "utf-8"
+    )
     found = augment(load(path), tmp_path)
     for line in found.lines:
         assert line.seeds == 1, line.kind

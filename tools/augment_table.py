@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6)
     seeds = parser.parse_args().seeds
     with TemporaryDirectory(prefix="ftc-augment-") as place:
-        found = [run(Path(place), chunks, seeds) for chunks in (False, True)]
+        found = [run(Path(place), of, seeds) for of in ("rows", "pairs", "chunks")]
     lines = [line for report in found for line in report.lines]
     judging = [report.judging for report in found]
     page = TEXT.format(
@@ -91,16 +91,19 @@ HEADER = (
 )
 
 
-def run(place: Path, chunks: bool, seeds: int) -> Report:
-    """One recipe in a folder of its own."""
-    folder = place / ("chunks" if chunks else "rows")
+def run(place: Path, of: str, seeds: int) -> Report:
+    """One recipe in a folder of its own, with the kinds that make rows, pairs or rows of chunks."""
+    folder, chunks = place / of, of == "chunks"
     shutil.copytree(ROOT / "recipes" / "data", folder)
     makes = "".join(
         f'[[augment.make]]\nkind = "{kind}"\nrows = {seeds}\n{NEEDS.get(kind, "")}\n'
         for kind in KINDS
-        if (kind in CHUNKS) == chunks
+        if (kind in CHUNKS) == chunks and (kind == "preference") == (of == "pairs")
     )
-    text = HEAD.format(model=ROOT / "models" / "SmolLM2-135M-Instruct", seeds=seeds)
+    stage = "dpo" if of == "pairs" else "sft"
+    text = f'stage = "{stage}"\n' + HEAD.format(
+        model=ROOT / "models" / "SmolLM2-135M-Instruct", seeds=seeds
+    )
     path = folder / "recipe.toml"
     path.write_text(text + (RAW if chunks else ROWS) + makes, encoding="utf-8")
     say = lambda what, done, total: print(what, done, total, file=sys.stderr)  # noqa: E731
