@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ftc.backends import llamafactory_data
 from ftc.convert.meaning import Native, Note, Reading, Writing, leaves
 from ftc.convert.rows import axolotl_sets as sets
 from ftc.convert.rows import axolotl_types as types
@@ -201,6 +202,7 @@ def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writi
     if "data.pretraining" in values:
         writing.held["data.pretraining"] = ("pretraining_dataset",)
     _write_rest(values, writing)
+    _say_system(values, writing)
     if values.get("data.mix") == "concat":
         writing.held["data.mix"] = ("datasets",)
     if "data.samples" in values:
@@ -254,6 +256,18 @@ def _sliced(rows: Rows, values: Mapping[str, Any]) -> Rows:
     most = rows.get("samples", values.get("data.samples"))
     split = str(rows.get("split", "train"))
     return rows if most is None or "[" in split else {**rows, "split": f"{split}[:{most}]"}
+
+
+def _say_system(values: Mapping[str, Any], writing: Writing) -> None:
+    """A system text is held by tables under `type`, or is what the template says anyway."""
+    text = values.get("data.system")
+    kinds = [block.get("type") for block in writing.native.get("datasets", [])]
+    tables = [kind.get("system_prompt") == text for kind in kinds if isinstance(kind, dict)]
+    known = llamafactory_data.TEMPLATES.get(str(values.get("data.template")))
+    if text is not None and tables and len(tables) == len(kinds) and all(tables):
+        writing.held["data.system"] = ("datasets[0].type.system_prompt",)
+    elif text and known and known.system == text:
+        writing.held["data.system"] = ("chat_template",)
 
 
 def _say_samples(train: list[Rows], writing: Writing) -> None:

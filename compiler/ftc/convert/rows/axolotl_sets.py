@@ -243,7 +243,7 @@ def write(
     elif style and not style.named:
         implied = {f"columns.{role}": it for role, it in style.columns.items()}
         held |= {part: f"{key}.type" for part in implied if rows.get(part) == implied[part]}
-    else:
+    elif style or rows.get("layout") == "messages":
         _named(rows, key, style, block, held)
     return block, held
 

@@ -62,21 +62,20 @@ def _placed(rows: Rows) -> tuple[Rows, dict[str, Note]]:
 
 
 def _paired(rows: Rows, stage: str, notes: dict[str, Note]) -> Choice:
+    if stage == "orpo":
+        why = "for ORPO Axolotl reads whole chats as answers: the file must be written anew"
+        notes["layout"] = Note("untranslatable", why, training=True)
+        return rows, "chat_template.argilla", notes
     rows = dict(rows)
     if "columns.messages" not in rows and "columns.instruction" in rows:
         rows["columns.messages"] = rows["columns.instruction"]
     if "columns.messages" not in rows and "columns.chosen" in rows:
-        word = "chat_template.argilla" if stage == "orpo" else "chat_template.argilla_chat"
-        return rows, word, notes
+        return rows, "chat_template.argilla_chat", notes
     if "columns.input" in rows:
         notes["columns.input"] = _INPUT
     if "columns.system" in rows:
         why = "Axolotl reads the system text in the turns"
         notes["columns.system"] = Note("untranslatable", why, training=True)
-    if stage == "orpo":
-        why = "for ORPO Axolotl reads whole chats as answers: the file must be written anew"
-        notes["layout"] = Note("untranslatable", why, training=True)
-        return rows, "chat_template.argilla", notes
     return rows, "chat_template.default", notes
 
 
@@ -84,10 +83,12 @@ def _alpaca(rows: Rows, values: Mapping[str, Any], notes: dict[str, Note]) -> Ch
     name = str(values.get("data.template", values.get("family", templates.OWN)))
     turns = templates.TURNS.get(name)
     if name == "alpaca" or turns is None:
-        known = name == "alpaca"
+        known, said = name == "alpaca", name.rpartition(":")[2]
         why = "rows with an input have it under '### Input:', with a system text of their own"
         if not known:
-            why = f"rows begin with '### Instruction:': the text of template {name} is not known"
+            why = (
+                f"rows begin with '### Instruction:': the text of the template {said} is not known"
+            )
         notes["layout"] = Note("approximate", why, training=True)
         return rows, "alpaca", notes
     rows = {**rows, "format.system": turns.system, "format.both": turns.both}

@@ -57,6 +57,7 @@ _DEFAULT_TAGS = {
 }
 _OPENAI_TAGS = {**_DEFAULT_TAGS, "role_tag": "role", "content_tag": "content"}
 _OPENAI_TAGS |= {"user_tag": "user", "assistant_tag": "assistant", "observation_tag": "tool"}
+_GUESSED = Note("untranslatable", "how its rows are laid out is not known", training=True)
 _ENDINGS = {"json": "json", "jsonl": "json", "csv": "csv", "parquet": "parquet", "arrow": "arrow"}
 _ENDINGS |= {"txt": "text"}
 
@@ -134,6 +135,9 @@ def write(rows: Rows, folder: str, stage: str) -> tuple[dict[str, Any], set[str]
         if part in rows:
             entry[key] = rows[part]
             held.add(part)
+    if "layout" not in rows:
+        notes["path" if "path" in rows else "hub"] = _GUESSED
+        return entry, held | {"name"}, notes
     rows = _filled(rows)
     chats, columns = _write_columns(rows, held)
     entry["formatting"] = ("openai" if _calls(rows) else "sharegpt") if chats else "alpaca"
@@ -221,7 +225,7 @@ def template_of(rows: Rows, stage: str) -> tuple[str, str, Note | None]:
     style = styles.find(str(prompt), stage)
     kind: Class = "approximate" if style.template else "untranslatable"
     system = style.system if style.template != "alpaca" else ""
-    return style.template, system, Note(kind, style.why, training=style.template not in ("llama3",))
+    return style.template, system, Note(kind, style.why, training=style.why != styles.EOS)
 
 
 def _formatted(rows: Rows) -> tuple[str, str, Note | None]:
@@ -246,6 +250,9 @@ def _judge(rows: Rows, stage: str, chats: bool, held: set[str], notes: dict[str,
         notes["prompt"] = note
         if word:
             held |= {part for part in rows if part.startswith("format.")}
+    for part in ("columns.input", "columns.system"):
+        if part in rows and rows.get("prompt") is not None:
+            notes[part] = Note("approximate", f"it stops where rows have no column {rows[part]}")
     if rows.get("prompt") == axolotl_sets.AS_THEY_ARE:
         why = "it reads an answer that is one turn or a text, not a list of turns: look at the rows"
         notes["layout"] = Note("untranslatable", why, training=True)

@@ -35,6 +35,11 @@ PLAIN: dict[str, str] = {
 }
 KEYS = frozenset({*PLAIN, "stage", "do_train", "dataset", "eval_dataset", "template", "val_size"})
 _DRAWN = "LLaMA-Factory draws the held-out rows by the seed, the other tool others"
+_ONE_TEMPLATE = Note(
+    "untranslatable",
+    "one template holds for all data sets: these rows get that of the chats",
+    training=True,
+)
 _UNKNOWN = Note("ignored", "nothing in LLaMA-Factory reads this")
 
 
@@ -114,7 +119,7 @@ def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writi
     writing = Writing()
     stage = str(values.get("stage", "sft"))
     _write_stage(stage, writing)
-    _write_sets(values, stage, writing)
+    _write_sets(values, stage, source, writing)
     for key, concept in PLAIN.items():
         if concept in values and mine(key):
             writing.native[key] = values[concept]
@@ -145,12 +150,13 @@ def _write_stage(stage: str, writing: Writing) -> None:
         writing.held["stage"] = ("stage", "pref_loss")
 
 
-def _write_sets(values: Mapping[str, Any], stage: str, writing: Writing) -> None:
+def _write_sets(values: Mapping[str, Any], stage: str, source: str, writing: Writing) -> None:
     entries: dict[str, Any] = {}
     used: list[str] = []
     sides = {side: gather(values, side) for side in ("train", "eval")}
     described = any(info_file.known(rows) for group in sides.values() for rows in group)
-    folder = str(values.get("data.folder", "." if described else FOLDER))
+    usual = "." if described and source != NAME else FOLDER
+    folder = str(values.get("data.folder", usual))
     for side, key in (("train", "dataset"), ("eval", "eval_dataset")):
         names = _named(sides[side], used, entries, folder, stage)
         used += names
@@ -168,7 +174,7 @@ def _write_sets(values: Mapping[str, Any], stage: str, writing: Writing) -> None
                 writing.held |= spread(side, number, dict.fromkeys(rows, (key,)))
         if names:
             writing.native[key] = ",".join(names)
-    if used:
+    if used and folder != FOLDER:
         writing.native["dataset_dir"] = folder
     if entries:
         text = json.dumps(entries, indent=2, ensure_ascii=False)
@@ -204,9 +210,11 @@ def _write_template(values: Mapping[str, Any], stage: str, writing: Writing) -> 
             why = "no data set is written with it; it is only kept with the tokenizer"
             writing.lost["data.template"] = Note("ignored", why)
         return
-    if name is None:
-        return
-    _write_named(str(name), values, writing)
+    for number, (word, _, note) in enumerate(own):
+        if note and word:
+            writing.lost |= spread("train", number, {"prompt": _ONE_TEMPLATE})
+    if name is not None:
+        _write_named(str(name), values, writing)
 
 
 def _write_named(name: str, values: Mapping[str, Any], writing: Writing) -> None:

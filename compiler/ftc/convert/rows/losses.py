@@ -37,7 +37,14 @@ AXOLOTL: dict[str, Note] = {
         "approximate", "the first rows of the split, where the other tool draws them"
     ),
     "[].name": Note("ignored", "only a label of the data set"),
-    "[].mirror": Note("site", "Axolotl reads from the Hugging Face hub"),
+    "[].modelscope": Note("site", "Axolotl reads it from the Hugging Face hub"),
+    "[].openmind": Note("site", "Axolotl reads it from the Hugging Face hub"),
+    "[].columns": Note(
+        "untranslatable", "for such rows Axolotl looks for columns of fixed names", training=True
+    ),
+    "[].roles": Note(
+        "untranslatable", "for such rows Axolotl looks for roles of fixed names", training=True
+    ),
     "[].columns.history": Note(
         "untranslatable", "Axolotl has no column of past turns", training=True
     ),
@@ -117,5 +124,7 @@ RECIPE: dict[str, Note] = {
     "[].file_type": Note("ignored", "ftc sees what a file holds"),
     "[].trust_remote_code": Note("ignored", "no code of a data set is run"),
     "[].columns.system": Note("approximate", "ftc looks for a column system or system_prompt"),
-    "[].mirror": Note("site", "another place of the same rows"),
+    "[].modelscope": Note("site", "ftc reads it from the Hugging Face hub"),
+    "[].openmind": Note("site", "ftc reads it from the Hugging Face hub"),
+    "data.media_folder": Note("site", "ftc reads no images"),
 }

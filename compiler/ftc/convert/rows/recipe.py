@@ -9,6 +9,7 @@ from ftc import recipe
 from ftc.convert.meaning import Native, Note, Reading, Writing
 from ftc.convert.rows import losses, templates
 from ftc.convert.rows.parts import Rows, below, gather, leave, spread
+from ftc.data import turns
 from ftc.data.formats import ROLES
 from ftc.facts import family as families
 
@@ -27,6 +28,7 @@ _USUAL: dict[str, dict[str, str]] = {
     "kto": {"completion": "completion", "label": "label"},
     "segments": {"segments": "segments"},
 }
+_CALLS = {"call": "assistant"}  # who makes a call
 _LAYOUTS = {"sharegpt": "messages"}
 _FOUND = ("role", "content")  # ftc sees by itself what the keys of a turn are called
 _REASONING = ("reasoning_content", "thinking")  # keys of a turn that `ftc.data.turns` reads
@@ -127,6 +129,8 @@ def write(values: Mapping[str, Any]) -> Writing:
     if data:
         writing.native["data"] = data
     _write_family(values, writing)
+    if values.get("data.mix") == "concat":
+        writing.held["data.mix"] = ("data.also",)
     said = {it: value for it, value in values.items() if it != "thinking"}  # a key of [training]
     return leave(writing, said, losses.RECIPE)
 
@@ -179,6 +183,9 @@ def _format(
     layout, named = rows.get("layout"), below(rows, "columns")
     if layout == "openai":
         layout = "messages"
+    for role, names in below(rows, "roles").items():
+        if all(turns.ROLES.get(str(name).lower()) == _CALLS.get(role, role) for name in names):
+            held[f"roles.{role}"] = (f"{key}.format",)
     if named.get("thinking") in _REASONING:
         held |= dict.fromkeys(("columns.thinking", "thinking_key"), (f"{key}.format",))
     roles = [role for role in named if role not in (*_FOUND, "thinking")]

@@ -44,7 +44,7 @@ _CODE = "made by code of Axolotl's own; LLaMA-Factory reads no such rows"
 _WHOLE = (
     "the answers are whole chats in a column; LLaMA-Factory reads a single turn or a text there"
 )
-_EOS = "the text of the turns is equal; the token that ends an answer may differ"
+EOS = "the text of the turns is equal; the token that ends an answer may differ"
 
 # Rendered by the chat template: the word is made of the stage and the layout again.
 TEMPLATED: tuple[Style, ...] = (
@@ -55,10 +55,6 @@ TEMPLATED: tuple[Style, ...] = (
 
 def _own(word: str, layout: str, columns: Mapping[str, str], why: str = _OWN_TEXT) -> Style:
     return Style(word, layout, columns, why=why)
-
-
-def _whole(word: str) -> Style:
-    return Style(word, "preference", _PAIR, named=True, why=_WHOLE)
 
 
 def _marked(family: str) -> tuple[Style, ...]:
@@ -75,7 +71,7 @@ def _marked(family: str) -> tuple[Style, ...]:
             "preference",
             {"instruction": column, "system": "system", **_PAIR},
             template=family,
-            why=_EOS,
+            why=EOS,
         )
         for name, column in asked.items()
     ]
@@ -96,7 +92,7 @@ def _marked(family: str) -> tuple[Style, ...]:
                 "label": "label",
             },
             template=family,
-            why=_EOS,
+            why=EOS,
         )
         for name, column in rated.items()
     ]
@@ -143,7 +139,7 @@ WRITTEN: tuple[Style, ...] = (
     _own("alpaca_w_system.load_chat", "alpaca", {**_ALPACA, "system": "system"}),
     _own("alpaca_w_system.load_instruct", "alpaca", {**_ALPACA, "system": "system"}),
     _own("alpaca_w_system.load_open_orca", "alpaca", _ASKED),
-    Style("alpaca_w_system.load_open_orca_chatml", "alpaca", _ASKED, template="chatml", why=_EOS),
+    Style("alpaca_w_system.load_open_orca_chatml", "alpaca", _ASKED, template="chatml", why=EOS),
     _own("gpteacher", "alpaca", {**_ALPACA, "output": "response"}),
     _own("oasst", "alpaca", {"instruction": "INSTRUCTION", "output": "RESPONSE"}),
     _own(
@@ -168,8 +164,8 @@ WRITTEN: tuple[Style, ...] = (
     _own(
         "bradley_terry.llama3", "preference", {"instruction": "input", "system": "system", **_PAIR}
     ),
-    _whole("chat_template.argilla"),
-    _whole("chat_template.argilla_chat"),
+    _own("chat_template.argilla", "preference", {"instruction": "prompt", **_PAIR}, _WHOLE),
+    Style("chat_template.argilla_chat", "preference", _PAIR, named=True, why=_WHOLE),
     _own("passthrough", "preference", _PAIR, "rows that the trainer reads as they are"),
     _own("zephyr.nectar", "custom", {"instruction": "prompt"}, _CODE),
     _own("_synthetic", "custom", {}, "rows of random tokens, to measure speed with"),
