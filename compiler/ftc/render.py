@@ -51,8 +51,11 @@ def yaml_value(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
+_PAIR = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
+
+
 def json_value(value: Any, indent: int = 0) -> str:
-    """A value as ASCII JSON, floats with a dot so that YAML reads them as numbers too.
+    """A value as JSON that YAML reads too: floats have a dot, and there is no pair of surrogates.
 
     With an `indent` a mapping that is not empty takes one line a key.
     """
@@ -62,7 +65,7 @@ def json_value(value: Any, indent: int = 0) -> str:
 def _json(value: Any, indent: int, depth: int) -> str:
     if isinstance(value, Mapping):
         pairs = [
-            f"{json.dumps(str(key))}: {_json(item, indent, depth + indent)}"
+            f"{_text(str(key))}: {_json(item, indent, depth + indent)}"
             for key, item in value.items()
         ]
         if not indent or not pairs:
@@ -73,7 +76,12 @@ def _json(value: Any, indent: int, depth: int) -> str:
         return "[" + ", ".join(_json(item, indent, depth) for item in value) + "]"
     if isinstance(value, float):
         return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value, allow_nan=False))
-    return json.dumps(value)
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    """ASCII, but for what JSON can only escape as two halves, which YAML does not put together."""
+    return _PAIR.sub(lambda found: json.loads(f'"{found[0]}"'), json.dumps(value))
 
 
 def note(line: str, text: str) -> str:

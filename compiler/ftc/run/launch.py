@@ -11,6 +11,7 @@ from typing import Any
 
 from ftc.backends.versions import LAUNCHER, PEAK, TOKENIZED
 from ftc.errors import FtcError
+from ftc.render import json_value
 from ftc.run import environments, peak
 from ftc.run.environments import Environment
 from ftc.run.progress import METRICS
@@ -81,7 +82,7 @@ def write_measure(folder: Path, backend: str) -> None:
 def _with_line(text: str, key: str, value: str) -> str:
     """YAML with one top-level key set, everything else and all comments as they were."""
     kept = re.sub(rf"(?m)^{key}\s*:.*\n?", "", text)
-    return f"{kept.rstrip()}\n{key}: {json.dumps(value)}\n"
+    return f"{kept.rstrip()}\n{key}: {json_value(value)}\n"
 
 
 def _llamafactory(source: Path, text: str, parent: str) -> str:
@@ -95,7 +96,7 @@ def _llamafactory(source: Path, text: str, parent: str) -> str:
         raise FtcError(f"{source}: is not JSON: {error}", hint=REBUILD) from error
     if parent:
         config |= {"resume_from_checkpoint": parent, "overwrite_output_dir": False}
-        return json.dumps(config, indent=2) + "\n"
+        return json_value(config, indent=2) + "\n"
     return text
 
 
