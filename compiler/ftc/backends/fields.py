@@ -20,6 +20,7 @@ from ftc.part import Part, Text
 
 FOLDER = Path(__file__).with_name("fields")
 ANY = "*"  # in `needs`: any value that is set and not false
+UNSET = "unset"  # in `needs`: the key is left out
 
 
 class Field(Part):
@@ -28,15 +29,23 @@ class Field(Part):
 
     concept: Text | None = Described(None, description="what it means; the other tool's key too")
     words: dict[str, Any] = Described({}, description="native value -> that of the concept")
+    closed: bool = Described(False, description="it has only the values of `words`")
+    old: bool = Described(False, description="an old name: read, never written")
     inverted: bool = Described(False, description="true means the concept's false")
     joined: bool = Described(False, description="names in one text, parted by commas")
     data: bool = Described(False, description="read with the rows, by ftc.convert.rows")
     kind: Literal["untranslatable", "site", "ignored"] | None = None
     training: bool = Described(False, description="it changes what is trained")
     needs: dict[str, Any] = Described(
-        {}, description="it is read only where these keys have these values: one, a list, or '*'"
+        {},
+        description="it is read only where these keys (one of a|b) have these values: one, a "
+        "list of them, '*' for any, false and 'unset' for those that are left out too",
     )
     default: Any = Described(None, description="what the tool takes where the key is left out")
+    null: Any = Described(None, description="what null means, where that is not to leave it out")
+    harmless: list[Text] = Described(
+        [], description="names in a list whose loss changes no training, by their end"
+    )
     near: Text | None = Described(None, description="how the other tool's way differs in effect")
     why: Text | None = Described(None, description="one line for the user")
     source: Text | None = Described(None, description="file::symbol where it was read")

@@ -1,0 +1,105 @@
+"""The recipe as a dialect: concepts as its tables, and its tables as concepts.
+
+What a recipe has no words for stands below [backend.TOOL], in that tool's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ftc.backends import versions
+from ftc.convert import dialect
+from ftc.convert.meaning import Native, Reading, Writing, leaves
+from ftc.convert.rows import recipe as rows
+from ftc.plan import PATHS
+from ftc.recipe import Recipe
+
+CONCEPTS = {path: name for name, path in PATHS.items()}
+ALONE = "stands below [backend.{tool}], for that tool alone"
+_UNSAID: dict[str, tuple[Any, ...]] = {"quant_bits": (0,), "eval_steps": (0,), "gpus": (1,)}
+
+
+def read(tables: Native) -> Reading:
+    """What a recipe says itself; nothing is filled in."""
+    found = rows.read(tables)
+    for path, value in leaves(tables):
+        if path in CONCEPTS and path not in found.heard:
+            name = CONCEPTS[path]
+            found.values[name] = tuple(value) if isinstance(value, list) else value
+            found.heard[path] = (name,)
+    if "method" in found.values:
+        bits = {"qlora": 4}.get(found.values["method"], 0)
+        found.values.setdefault("quant_bits", bits)
+    return found
+
+
+def write(source: str, config: Native, reading: Reading, values: Mapping[str, Any]) -> Writing:
+    """A recipe that says these concepts, which are those of a config of the tool `source` and what
+    it leaves to that tool; what only native keys can say is kept in them."""
+    made = rows.write(values)
+    for name, value in values.items():
+        path = PATHS.get(name)
+        if path is None or name in made.held or name in made.lost:
+            continue
+        if value is None or value in _UNSAID.get(name, ()) or value == ():
+            made.held[name] = ()  # what a recipe means that does not say it
+            continue
+        dialect.put(made.native, path, list(value) if isinstance(value, tuple) else value)
+        made.held[name] = (path,)
+    _refused(made)
+    _natives(source, config, reading, values, made)
+    return made
+
+
+def _refused(made: Writing) -> None:
+    """Take out what the recipe language has no word for: other optimizers than its own, ..."""
+    whole = {"name": "converted", "model": {"id": "model"}, "data": {"path": "rows.jsonl"}}
+    try:
+        Recipe.model_validate(whole | made.native)
+    except ValidationError as error:
+        for fault in error.errors():
+            path = ".".join(str(part) for part in fault["loc"] if not isinstance(part, int))
+            for name, paths in list(made.held.items()):
+                if path in paths:
+                    _take_out(made.native, path)
+                    del made.held[name]
+
+
+def _take_out(tables: dict[str, Any], path: str) -> None:
+    *above, name = path.split(".")
+    for part in above:
+        tables = tables[part]
+    tables.pop(name, None)
+
+
+def _natives(
+    source: str, config: Native, reading: Reading, values: Mapping[str, Any], made: Writing
+) -> None:
+    """Keep the keys that no word of the recipe holds, for their own tool and, where it has a key of
+    the same meaning, for the other."""
+    other = next(name for name in versions.BACKENDS if name != source)
+    wanted = [name for name in reading.values if name not in made.held and name in values]
+    there = dialect.write(other, versions.find(other).version, {it: values[it] for it in wanted})
+    for path, value in leaves(config):
+        concepts = reading.heard.get(path, ())
+        note = reading.settled.get(path)
+        if note is not None and note.kind != "untranslatable":
+            continue
+        if note is None and all(name in made.held for name in concepts):
+            continue
+        if any(name.startswith("data.") for name in concepts) or "[" in path:
+            continue  # data sets have no place below [backend]
+        dialect.put(made.native, f"backend.{source}.{path}", value)
+        both = bool(concepts) and all(
+            name in made.held or (name in there.held and name not in there.lost)
+            for name in concepts
+        )
+        made.kept[path] = "" if both else ALONE.format(tool=source)
+    for name, paths in there.held.items():
+        if name not in there.lost:
+            for path in paths:
+                inner = dialect.look(there.native, path)
+                dialect.put(made.native, f"backend.{other}.{path}", inner)
