@@ -130,7 +130,7 @@ MODEL: tuple[Key, ...] = (
 )
 
 METHOD: tuple[Key, ...] = (
-    Key(("adapter", "load_in_4bit", "load_in_8bit"), ("method",), _write_adapter, values.method),
+    Key(("adapter",), ("method",), _write_adapter, values.method),
     Key(
         ("load_in_4bit", "load_in_8bit"),
         ("quant_bits",),

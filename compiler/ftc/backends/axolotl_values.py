@@ -89,9 +89,12 @@ def bits(config: Native) -> int:
 
 
 def quantised(config: Native) -> dict[str, Any]:
-    found = bits(config)
-    unread = config.get("load_in_4bit") and config.get("adapter") == "lora" and not found
-    return {} if unread or "method" not in method(config) else {"quant_bits": found}
+    """Without an adapter nothing is quantised, and these keys tell of the method too."""
+    told = method(config)
+    if config.get("adapter") is None:
+        return {**told, "quant_bits": 0}
+    unread = config.get("load_in_4bit") and config["adapter"] == "lora" and not bits(config)
+    return {"quant_bits": bits(config)} if told and not unread else {}
 
 
 def targets(config: Native) -> dict[str, Any]:
@@ -181,10 +184,10 @@ def evaluations(config: Native) -> dict[str, Any]:
 
 
 def saves(config: Native) -> dict[str, Any]:
-    """`save_strategy` says nothing beside save_steps."""
+    """`save_strategy` says nothing beside save_steps or saves_per_epoch."""
     words = {"epoch": 1, "no": 0, "best": "best"}
     strategy = config.get("save_strategy")
-    if config.get("save_steps"):
+    if first(config, "save_steps", "saves_per_epoch"):
         return {}
     return {"saves_per_epoch": words[strategy]} if strategy in words else {}
 
