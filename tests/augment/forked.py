@@ -122,7 +122,11 @@ def _child(args: list[str], folder: str, until: int, full: bool, setup: str) -> 
         main()
     except SystemExit as error:
         code = error.code
+    except KeyboardInterrupt:  # it was over already; Python ends so, too
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         full, until = False, 0
         Path(".changes").write_text(str(changes))
         sys.stdout.flush()
