@@ -20,7 +20,7 @@ PLAIN: dict[str, str] = {
     "push_dataset_to_hub": "data.cache_hub",
     "num_dataset_shards_to_save": "data.cache_files",
     "hf_use_auth_token": "data.hub_login",
-    "dataset_num_proc": "preprocessing_num_workers",
+    "dataset_num_proc": "data.workers",
     "dataset_keep_in_memory": "data.in_memory",
     "dataset_shard_num": "data.shards",
     "dataset_shard_idx": "data.shard",

@@ -84,27 +84,30 @@ FORMATS: dict[str, str] = {
     "field_label": "columns.label",
 }
 # What a table under `type` means where it leaves a key out.
-_SFT_TABLE = {
-    "columns.instruction": "instruction",
-    "columns.input": "input",
-    "columns.output": "output",
-    "columns.system": "system",
-    "format.both": "{instruction} {input} ",
-    "format.alone": "{instruction} ",
-    "format.system": "{system}",
+_TABLES: dict[str, dict[str, str]] = {
+    "alpaca": {
+        "columns.instruction": "instruction",
+        "columns.input": "input",
+        "columns.output": "output",
+        "columns.system": "system",
+        "format.both": "{instruction} {input} ",
+        "format.alone": "{instruction} ",
+        "format.system": "{system}",
+    },
+    "preference": {
+        "columns.instruction": "prompt",
+        "columns.system": "system",
+        "columns.chosen": "chosen",
+        "columns.rejected": "rejected",
+    },
+    "kto": {
+        "columns.instruction": "prompt",
+        "columns.system": "system",
+        "columns.completion": "completion",
+        "columns.label": "label",
+    },
 }
-_PAIR_TABLE = {
-    "columns.instruction": "prompt",
-    "columns.system": "system",
-    "columns.chosen": "chosen",
-    "columns.rejected": "rejected",
-}
-_KTO_TABLE = {
-    "columns.instruction": "prompt",
-    "columns.system": "system",
-    "columns.completion": "completion",
-    "columns.label": "label",
-}
+PAIRED = ("dpo", "orpo", "simpo")  # stages with two answers a row
 FORMATTED = "formats"  # the `prompt` of rows with texts of the config's own
 AS_THEY_ARE = "as they are"  # that of rows that the trainer takes as they are
 READY = ".tokens.jsonl"  # the rows that ftc made tokens of
@@ -144,9 +147,8 @@ def _typed(
     kind, settled = block.get("type"), dict[str, Note]()
     if isinstance(kind, Mapping):
         rows: Rows = {"prompt": FORMATTED}
-        table = _KTO_TABLE if stage == "kto" else _PAIR_TABLE if stage != "sft" else _SFT_TABLE
-        rows["layout"] = "kto" if stage == "kto" else "preference" if stage != "sft" else "alpaca"
-        rows |= table
+        rows["layout"] = {"kto": "kto"}.get(stage, "preference" if stage in PAIRED else "alpaca")
+        rows |= _TABLES[rows["layout"]]
         told: dict[str, tuple[str, ...]] = {}
         for name, value in kind.items():
             if value is not None and name in FORMATS:
@@ -170,9 +172,7 @@ def _typed(
 def _untyped(block: Native, stage: str) -> Rows:
     if stage in ("sft", "pretrain", "reward", "prm"):
         return {"layout": "tokens"}
-    layout = (
-        "kto" if stage == "kto" else "preference" if stage in ("dpo", "orpo", "simpo") else "custom"
-    )
+    layout = "kto" if stage == "kto" else "preference" if stage in PAIRED else "custom"
     return {"layout": layout, "prompt": AS_THEY_ARE}
 
 

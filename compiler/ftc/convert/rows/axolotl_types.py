@@ -12,7 +12,6 @@ from ftc.convert.rows.parts import Rows
 
 CHATS = ("messages", "openai", "alpaca", "preference", "kto")
 Choice = tuple[Rows, str | dict[str, Any] | None, dict[str, Note]]
-_PAIRED = ("dpo", "orpo", "simpo", "ipo")
 _INPUT = Note("untranslatable", "Axolotl has no second column for the question", training=True)
 _ENDS = "the text of the turns is the template's; the token that ends an answer is the tokenizer's"
 _THINKING = "LLaMA-Factory adds 'detailed thinking off' to the system text, Axolotl does not"
@@ -34,7 +33,7 @@ def choose(rows: Rows, stage: str, values: Mapping[str, Any], *, pretraining: bo
     if layout == "kto" or stage == "kto":
         notes["layout"] = Note("untranslatable", _KTO, training=True)
         return rows, None, notes
-    if stage in _PAIRED:
+    if stage in sets.PAIRED:
         return _paired(rows, stage, notes)
     if layout == "text":
         return rows, "pretrain" if pretraining else "completion", notes
@@ -101,7 +100,7 @@ def _alpaca(rows: Rows, values: Mapping[str, Any], notes: dict[str, Note]) -> Ch
 
 def _table(rows: Rows, stage: str) -> dict[str, Any]:
     """The table under `type`, with every key that the rows tell of."""
-    pairs = stage != "sft"
+    pairs = stage in (*sets.PAIRED, "kto")
     skipped = "field_instruction" if pairs else "field_prompt"
     return {
         name: rows[part]

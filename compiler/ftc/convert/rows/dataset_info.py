@@ -207,7 +207,7 @@ def _write_tags(rows: Rows, held: set[str], notes: dict[str, Note]) -> dict[str,
                 further = ", ".join(names[1:])
                 why = f"LLaMA-Factory knows one name a role: rows with {further} are dropped"
                 notes[f"roles.{ours}"] = Note("approximate", why, training=True)
-        elif not roles or ours == "call":
+        elif not roles:
             tags[key] = usual[key]
     return tags
 

@@ -31,7 +31,7 @@ PLAIN: dict[str, str] = {
     "default_system": "data.system",
     "enable_thinking": "thinking",
     "tokenized_path": "data.tokenized",
-    "preprocessing_num_workers": "preprocessing_num_workers",
+    "preprocessing_num_workers": "data.workers",
 }
 KEYS = frozenset({*PLAIN, "stage", "do_train", "dataset", "eval_dataset", "template", "val_size"})
 _DRAWN = "LLaMA-Factory draws the held-out rows by the seed, the other tool others"

@@ -104,6 +104,7 @@ RECIPE: dict[str, Note] = {
     "data.hub_login": Note("site", "ftc takes the login of the machine"),
     "data.shuffle": Note("approximate", "ftc's rows are always drawn at random"),
     "data.shuffle_each": Note("approximate", "ftc's rows are always drawn at random"),
+    "data.workers": Note("ignored", "how many processes prepare rows changes no row"),
     "data.unprepared": Note("ignored", "ftc prepares the rows itself"),
     "data.in_memory": Note("ignored", "ftc prepares the rows itself"),
     "data.turn_ends": Note("ignored", "ftc knows the token that ends a turn by the family"),

@@ -203,6 +203,9 @@ def _format(
         table["columns"] = {known[role]: named[role] for role in known}
         held |= {f"columns.{role}": (f"{key}.columns.{known[role]}",) for role in known}
         held |= {f"columns.{role}": (f"{key}.format",) for role in _FOUND}
+        for part in ("columns.input", "columns.system"):
+            if part in rows and rows.get("prompt") is not None:
+                notes[part] = Note("approximate", f"ftc refuses rows without column {rows[part]}")
         if layout != "custom":
             held["layout"] = (f"{key}.format",)
         if not table["columns"]:

@@ -13,7 +13,8 @@ JINJA = "jinja"  # a text or a file of the config's own
 
 
 class Pair(NamedTuple):
-    """`name` is ftc's family where it has one; `near` what differs, "" where they were equal."""
+    """`name` is ftc's family where it has one; a tool's word is "" where it has none; `near` what
+    differs, "" where they were equal."""
 
     name: str
     axolotl: str
@@ -54,11 +55,20 @@ PAIRS: tuple[Pair, ...] = (
     Pair("qwen3-instruct", "chatml", "qwen3_nothink", _MARK),
     Pair("qwen3.5", "qwen3_5", "qwen3_5", _THINK),
     Pair("gemma4", "gemma4", "gemma4", _UNSEEN),
-    Pair("phi4", "phi_4", "phi4", _UNSEEN),
+    *(
+        Pair(name, "", word, _UNSEEN)
+        for name, word in (
+            ("phi4", "phi4"),  # Axolotl's phi_4 is a file that its schema refuses
+            ("phi4-mini", "phi4_mini"),
+            ("llama2", "llama2"),
+            ("deepseek-r1", "deepseekr1"),
+            ("chatml-smollm", "smollm"),
+        )
+    ),
     Pair("cohere", "cohere", "cohere", _UNSEEN),
     Pair("alpaca", "alpaca", "alpaca", _UNSEEN),
 )
-_BY_AXOLOTL = {pair.axolotl: pair for pair in reversed(PAIRS)}
+_BY_AXOLOTL = {pair.axolotl: pair for pair in reversed(PAIRS) if pair.axolotl}
 _BY_LLAMAFACTORY = {pair.llamafactory: pair for pair in reversed(PAIRS)}
 BY_NAME = {pair.name: pair for pair in PAIRS}
 _AXOLOTL, _LLAMAFACTORY = "axolotl:", "llamafactory:"
@@ -88,7 +98,7 @@ def to_axolotl(name: str) -> str | None:
         return JINJA
     if name.startswith(_AXOLOTL):
         return name.removeprefix(_AXOLOTL)
-    return BY_NAME[name].axolotl if name in BY_NAME else None
+    return (BY_NAME[name].axolotl or None) if name in BY_NAME else None
 
 
 def from_llamafactory(word: str) -> str:
