@@ -12,7 +12,17 @@ from typing import NoReturn
 import click
 
 from ftc import __version__
-from ftc.cli import augment, environments, estimate, parity, prepare, recipes, runs, tables
+from ftc.cli import (
+    augment,
+    environments,
+    estimate,
+    parity,
+    prepare,
+    recipes,
+    runs,
+    tables,
+    upgrade,
+)
 from ftc.cli.shown import say
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no bug, wherever it comes up
@@ -80,6 +90,7 @@ for _command in (
     recipes.plan,
     recipes.explain,
     recipes.build,
+    upgrade.upgrade,
     estimate.estimate,
     parity.show,
     parity.verify,
