@@ -15,7 +15,7 @@ from ftc.augment.question import Stopped
 from ftc.augment.sieve import LEDGER
 from ftc.prep.rows import Row
 
-AHEAD = 4  # questions that wait for each one in flight: a slow answer holds up none (judgment)
+AHEAD = 8  # questions that wait for each one in flight; with 4 a slow answer holds others up
 
 
 class Shard(NamedTuple):
