@@ -57,8 +57,13 @@ def _lora_plus(plan: Plan, version: str) -> bool:
 
 
 MODEL: tuple[Key, ...] = (
-    unsaid(model_revision=None, device="gpu", min_lr_ratio=None, preference_loss=None),
-    unsaid(lora_alpha=None),
+    unsaid(
+        model_revision=None,
+        device="gpu",
+        lora_alpha=None,
+        min_lr_ratio=None,
+        preference_loss=None,
+    ),
     same("model_name_or_path", "model"),
     Key(
         ("model_revision",),
@@ -67,7 +72,6 @@ MODEL: tuple[Key, ...] = (
         values.revision,
     ),
     fixed("trust_remote_code", False, "no code from the hub is run"),
-    # Before the stage, and bits before the method: a line is read back with those above it.
     Key(
         ("pref_loss",),
         ("stage",),
@@ -75,24 +79,14 @@ MODEL: tuple[Key, ...] = (
         lambda config: {},
         why="to this tool ORPO is a loss of the stage dpo",
     ),
-    Key(
-        ("stage", "do_train"),
-        ("stage",),
-        _write_stage,
-        values.stage,
-    ),
+    Key(("stage", "do_train"), ("stage",), _write_stage, values.stage),
     same("seed", "seed"),
     Key(("data_seed",), ("seed",), lambda plan, v: {"data_seed": plan.seed}, values.seed),
     fixed("full_determinism", False, "off in both tools"),
 )
 
 METHOD: tuple[Key, ...] = (
-    Key(
-        ("quantization_bit", "quantization_method"),
-        ("quant_bits",),
-        _write_bits,
-        values.bits,
-    ),
+    Key(("quantization_bit", "quantization_method"), ("quant_bits",), _write_bits, values.bits),
     Key(
         ("quantization_type", "double_quantization"),
         ("quant_bits",),
