@@ -14,9 +14,7 @@ from ftc.backends.base import (
     PREFERENCE,
     Key,
     Native,
-    When,
     adapted,
-    always,
     at_least,
     fixed,
     mapped,
@@ -46,38 +44,6 @@ def _write_adapter(plan: Plan, version: str) -> dict[str, Any]:
     return {"adapter": adapter[plan.method]}
 
 
-def _numeric(native: str, setting: str, old: tuple[str, ...] = (), **more: Any) -> Key:
-    """A number; `old` are names that Axolotl still takes for the key."""
-    return _renamed(mapped(native, setting, _itself, values.number, **more), old)
-
-
-def _counted(native: str, setting: str, **more: Any) -> Key:
-    return mapped(native, setting, _itself, values.count, **more)
-
-
-def _given(native: str, setting: str, old: tuple[str, ...] = (), when: When = always) -> Key:
-    """A number that is written only when the plan's setting is not None."""
-
-    def wanted(plan: Plan, version: str) -> bool:
-        return getattr(plan, setting) is not None and when(plan, version)
-
-    return _numeric(native, setting, old, when=wanted, absent=None)
-
-
-def _renamed(key: Key, old: tuple[str, ...]) -> Key:
-    """The key, read under old names too, the new one first."""
-    new = key.natives[0]
-
-    def read(config: Native) -> dict[str, Any]:
-        return key.read({new: values.first(config, new, *old)})
-
-    return key._replace(natives=(new, *old), read=read) if old else key
-
-
-def _itself(value: Any) -> Any:
-    return value
-
-
 def _write_targets(plan: Plan, version: str) -> dict[str, Any]:
     if not adapted(plan, version):
         return {}
@@ -101,12 +67,12 @@ def _lora_plus(plan: Plan, version: str) -> bool:
 
 MODEL: tuple[Key, ...] = (
     same("base_model", "model"),
-    _renamed(
+    values.renamed(
         mapped(
             "revision_of_model",
             "model_revision",
-            _itself,
-            _itself,
+            values.itself,
+            values.itself,
             when=lambda plan, version: plan.model_revision is not None,
             absent=None,
         ),
@@ -120,7 +86,7 @@ MODEL: tuple[Key, ...] = (
         lambda config: {},
         why="ftc's seeds before the adapter is made, allows bf16 on a CPU, writes metrics",
     ),
-    _counted("seed", "seed"),
+    values.counted("seed", "seed"),
     fixed(
         "full_determinism",
         False,
@@ -146,9 +112,9 @@ METHOD: tuple[Key, ...] = (
         "nf4 with double quantisation, as in the QLoRA paper",
         when=_four_bit,
     ),
-    _counted("lora_r", "lora_rank", when=adapted, absent=None),
+    values.counted("lora_r", "lora_rank", when=adapted, absent=None),
     mapped("lora_alpha", "lora_alpha", whole, values.count, when=adapted, absent=None),
-    _numeric("lora_dropout", "lora_dropout", when=adapted, absent=None),
+    values.numeric("lora_dropout", "lora_dropout", when=adapted, absent=None),
     Key(
         ("lora_target_modules", "lora_target_linear"),
         ("lora_targets",),
@@ -165,7 +131,7 @@ METHOD: tuple[Key, ...] = (
     ),
     mapped("peft_use_dora", "lora_dora", bool, values.truth, when=adapted, absent=False),
     mapped("peft_use_rslora", "lora_rslora", bool, values.truth, when=adapted, absent=False),
-    _given("loraplus_lr_ratio", "loraplus_lr_ratio"),
+    values.given("loraplus_lr_ratio", "loraplus_lr_ratio"),
     fixed("loraplus_lr_embedding", 1e-6, "the same in both tools", when=_lora_plus),
     *(
         fixed(kernel, False, "on by default; the other tool has none", when=adapted)
@@ -185,7 +151,7 @@ PRECISION: tuple[Key, ...] = (
         lambda plan, version: {"bf16": plan.dtype == "bf16", "fp16": plan.dtype == "fp16"},
         values.precision,
     ),
-    mapped("tf32", "tf32", _itself, lambda value: value == "auto" or values.truth(value)),
+    mapped("tf32", "tf32", values.itself, lambda value: value == "auto" or values.truth(value)),
     Key(
         ("attn_implementation", *ATTENTION_FLAGS),
         ("attention",),
@@ -225,14 +191,14 @@ def _floored(plan: Plan) -> bool:
 
 
 OPTIMISATION: tuple[Key, ...] = (
-    _numeric("learning_rate", "learning_rate"),
+    values.numeric("learning_rate", "learning_rate"),
     same("optimizer", "optimizer"),
-    _numeric("adam_beta1", "adam_beta1"),
-    _numeric("adam_beta2", "adam_beta2"),
-    _numeric("adam_epsilon", "adam_epsilon"),
-    _numeric("weight_decay", "weight_decay"),
-    _numeric("max_grad_norm", "max_grad_norm"),
-    _given("neftune_noise_alpha", "neftune_alpha", ("noisy_embedding_alpha",)),
+    values.numeric("adam_beta1", "adam_beta1"),
+    values.numeric("adam_beta2", "adam_beta2"),
+    values.numeric("adam_epsilon", "adam_epsilon"),
+    values.numeric("weight_decay", "weight_decay"),
+    values.numeric("max_grad_norm", "max_grad_norm"),
+    values.given("neftune_noise_alpha", "neftune_alpha", ("noisy_embedding_alpha",)),
     Key(
         ("lr_scheduler",),
         ("lr_scheduler",),
@@ -247,16 +213,16 @@ OPTIMISATION: tuple[Key, ...] = (
         ),
         values.floor,
     ),
-    _counted("warmup_steps", "warmup_steps"),
-    _numeric("num_epochs", "epochs"),
+    values.counted("warmup_steps", "warmup_steps"),
+    values.numeric("num_epochs", "epochs"),
     Key(
         ("max_steps",),
         ("max_steps",),
         lambda plan, version: {"max_steps": plan.max_steps},
         values.steps,
     ),
-    _counted("micro_batch_size", "micro_batch"),
-    _counted("gradient_accumulation_steps", "gradient_accumulation"),
+    values.counted("micro_batch_size", "micro_batch"),
+    values.counted("gradient_accumulation_steps", "gradient_accumulation"),
 )
 
 
@@ -277,14 +243,14 @@ LOOP: tuple[Key, ...] = (
         "0.19.0 always evaluates before the first step",
         when=lambda plan, version: at_least(version, "0.21.0"),
     ),
-    _counted("eval_batch_size", "eval_batch"),
+    values.counted("eval_batch_size", "eval_batch"),
     fixed("save_strategy", "steps", "by whole steps, never by shares of an epoch"),
     Key(("save_strategy",), ("save_steps",), lambda plan, version: {}, values.saves),
-    _numeric("save_steps", "save_steps"),
-    _counted("save_total_limit", "save_total_limit"),
+    values.numeric("save_steps", "save_steps"),
+    values.counted("save_total_limit", "save_total_limit"),
     fixed("save_only_model", False, "a stopped run can go on from its last checkpoint"),
-    mapped("load_best_model_at_end", "load_best", _itself, values.truth),
-    _counted("logging_steps", "logging_steps"),
+    mapped("load_best_model_at_end", "load_best", values.itself, values.truth),
+    values.counted("logging_steps", "logging_steps"),
     fixed("output_dir", "output", "inside the run folder"),
     fixed("use_wandb", False, "nothing is reported to a server"),
     fixed("dataloader_num_workers", 0, "rows come in the same order in every run"),
@@ -300,8 +266,8 @@ def _write_loss(plan: Plan, version: str) -> dict[str, Any]:
 
 
 PREFERENCES: tuple[Key, ...] = (
-    _given("rl_beta", "preference_beta", ("dpo_beta", "orpo_alpha"), _preference),
+    values.given("rl_beta", "preference_beta", ("dpo_beta", "orpo_alpha"), _preference),
     Key(("dpo_loss_type",), ("preference_loss",), _write_loss, values.loss),
-    _given("kto_desirable_weight", "desirable_weight", when=_preference),
-    _given("kto_undesirable_weight", "undesirable_weight", when=_preference),
+    values.given("kto_desirable_weight", "desirable_weight", when=_preference),
+    values.given("kto_undesirable_weight", "undesirable_weight", when=_preference),
 )

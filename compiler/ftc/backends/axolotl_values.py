@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftc.backends.base import Native
+from ftc.backends.base import Key, Native, When, always, mapped
+from ftc.plan import Plan
 
 # Flag -> name, in the order in which they win; LEGACY_ATTN_FLAG_TO_IMPL of utils/schemas/enums.py.
 ATTENTION_FLAGS: Mapping[str, str] = {
@@ -64,6 +65,38 @@ def names(value: Any) -> tuple[str, ...]:
 def first(config: Native, *keys: str) -> Any:
     """The value of the first of these keys that is set; None where none is."""
     return next((config[key] for key in keys if config.get(key) is not None), None)
+
+
+def itself(value: Any) -> Any:
+    return value
+
+
+def numeric(native: str, setting: str, old: tuple[str, ...] = (), **more: Any) -> Key:
+    """A number; `old` are names that Axolotl still takes for the key."""
+    return renamed(mapped(native, setting, itself, number, **more), old)
+
+
+def counted(native: str, setting: str, **more: Any) -> Key:
+    return mapped(native, setting, itself, count, **more)
+
+
+def given(native: str, setting: str, old: tuple[str, ...] = (), when: When = always) -> Key:
+    """A number that is written only when the plan's setting is not None."""
+
+    def wanted(plan: Plan, version: str) -> bool:
+        return getattr(plan, setting) is not None and when(plan, version)
+
+    return numeric(native, setting, old, when=wanted, absent=None)
+
+
+def renamed(key: Key, old: tuple[str, ...]) -> Key:
+    """The key, read under old names too, the new one first."""
+    new = key.natives[0]
+
+    def read(config: Native) -> dict[str, Any]:
+        return key.read({new: first(config, new, *old)})
+
+    return key._replace(natives=(new, *old), read=read) if old else key
 
 
 def method(config: Native) -> dict[str, Any]:
@@ -169,7 +202,9 @@ def steps(config: Native) -> dict[str, Any]:
 
 
 def evaluations(config: Native) -> dict[str, Any]:
-    """A number below 1 is a share of all steps; evaluation each epoch is one an epoch."""
+    """A number below 1 is a share of all steps; evaluation each epoch is one an epoch.
+
+    `steps` alone means every logging_steps, which Axolotl bounds by 10 where it is left out."""
     strategy, steps = (
         first(config, "eval_strategy", "evaluation_strategy"),
         config.get("eval_steps"),
@@ -180,16 +215,28 @@ def evaluations(config: Native) -> dict[str, Any]:
         raise ValueError(f"Axolotl refuses eval_steps beside eval_strategy: {strategy}")
     if steps or strategy in (None, "no"):
         return {"eval_steps": number(steps or 0)}
-    return {"evals_per_epoch": 1} if strategy == "epoch" else {}
+    if strategy not in ("epoch", "steps"):
+        raise ValueError(f"{strategy!r} is none of epoch, steps and no")
+    if strategy == "steps":
+        return {"eval_steps": number(config.get("logging_steps") or 10)}
+    return {"evals_per_epoch": 1}
 
 
 def saves(config: Native) -> dict[str, Any]:
-    """`save_strategy` says nothing beside save_steps or saves_per_epoch."""
-    words = {"epoch": 1, "no": 0, "best": "best"}
+    """Without save_steps, `steps` means transformers' 500."""
+    words: dict[Any, dict[str, Any]] = {
+        None: {},
+        "epoch": {"saves_per_epoch": 1},
+        "no": {"saves_per_epoch": 0},
+        "best": {"saves_per_epoch": "best"},
+        "steps": {"save_steps": 500},
+    }
     strategy = config.get("save_strategy")
-    if first(config, "save_steps", "saves_per_epoch"):
-        return {}
-    return {"saves_per_epoch": words[strategy]} if strategy in words else {}
+    if isinstance(strategy, bool):
+        raise ValueError('`no` without quotes is false in YAML, which Axolotl refuses: write "no"')
+    if strategy not in words:
+        raise ValueError(f"{strategy!r} is none of epoch, steps, best and no")
+    return {} if first(config, "save_steps", "saves_per_epoch") else words[strategy]
 
 
 def loss(config: Native) -> dict[str, Any]:
