@@ -46,7 +46,7 @@ class Model(Part):
     family: Text | None = Field(None, description="chat template family, when ftc cannot tell it")
 
 
-class Data(Part):
+class Rows(Part):
     path: Text | None = Field(None, description="JSON, JSONL, CSV, Parquet or text file")
     hub: Text | None = Field(None, description="data set id on the hub, read through `datasets`")
     subset: Text | None = Field(None, description="configuration of the hub data set")
@@ -68,6 +68,12 @@ class Data(Part):
     )
     samples: Count | None = Field(None, description="rows to use at most, chosen by seeded hash")
     system: Text | None = Field(None, description="system turn for rows that have none")
+
+
+class Data(Rows):
+    also: list[Rows] = Field(
+        default_factory=list, description="further data sets, each read in its own way"
+    )
     eval: float = Field(0.1, ge=0, lt=1, description="share of rows held out for evaluation")
     eval_path: Text | None = Field(None, description="file of held-out rows, instead of a share")
     on_overflow: Literal["drop", "error"] = Field("drop", description="rows over max_length")
@@ -76,6 +82,11 @@ class Data(Part):
         description="native: each tool makes tokens of the rows; exact: ftc, for both, as it does "
         "with rows of segments unless native is asked for",
     )
+
+    @property
+    def all(self) -> tuple[Rows, ...]:
+        """All data sets, in their order."""
+        return (self, *self.also)
 
 
 class Hardware(Part):

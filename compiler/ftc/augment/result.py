@@ -16,14 +16,14 @@ from ftc import resources
 from ftc.errors import FtcError
 from ftc.prep import result as prepared
 from ftc.prep.result import Read
-from ftc.recipe import Recipe
+from ftc.recipe import Recipe, Rows
 
 if TYPE_CHECKING:
     from ftc.augmentation import Augment
 
 TRAIN, EVAL, LEDGER = "train.jsonl", "eval.jsonl", "ledger.parquet"
 SPEED = {"in_flight", "per_minute", "timeout", "price_in", "price_out"}  # decide about no row
-ROWS = {"path", "hub", "subset", "split", "revision", "format", "columns", "samples", "system"}
+ROWS = {*Rows.model_fields, "also"}
 HELD = {"eval", "eval_path"}
 
 
@@ -110,11 +110,12 @@ def used(recipe: Recipe, folder: Path) -> Recipe:
     if why := stale(recipe, folder, state):
         raise FtcError(f"{place}: {why}", hint="run again: ftc augment RECIPE")
     name = Path(os.path.relpath(place, folder)).as_posix()
-    changes = {
+    changes: dict[str, Any] = {
         "path": f"{name}/{TRAIN}",
         "hub": None,
         "format": "auto",
         "columns": None,
+        "also": [],
         "samples": None,  # taken before rows were made of them
         "eval": 0.0,
         "eval_path": f"{name}/{EVAL}" if state.eval else None,
@@ -174,7 +175,7 @@ def _files(recipe: Recipe, folder: Path) -> Iterator[Path]:
     names: list[str | None] = [make.prompt for make in augment.make]
     names.append(augment.judge.rubric if augment.judge else None)
     if recipe.preparation is None:
-        names = [recipe.data.path, recipe.data.eval_path, *names]
+        names = [*(it.path for it in recipe.data.all), recipe.data.eval_path, *names]
     for name in dict.fromkeys(names):
         if name:
             yield folder / Path(name).expanduser()

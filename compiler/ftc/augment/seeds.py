@@ -160,7 +160,7 @@ def _loaded(recipe: Recipe, folder: Path, offline: bool) -> tuple[Dataset, bool]
 def _held_out(recipe: Recipe, folder: Path, path: Path, offline: bool) -> tuple[Rejected, ...]:
     """Lay out the rows of data.eval_path; those that cannot be used."""
     data = recipe.data.model_copy(
-        update={"path": recipe.data.eval_path, "hub": None, "samples": None}
+        update={"path": recipe.data.eval_path, "hub": None, "samples": None, "also": []}
         | {"eval": 0.0, "eval_path": None}
     )
     found = load(data, recipe.stage, folder, recipe.seed, offline=offline, own_ids=True)

@@ -103,7 +103,7 @@ _GUESSES: dict[str, tuple[str, ...]] = {
 }
 
 
-def choose(table: Table, data: recipe.Data, stage: recipe.Stage) -> Format:
+def choose(table: Table, data: recipe.Rows, stage: recipe.Stage) -> Format:
     """The format of a table: the one the recipe names, else the one that its columns show."""
     columns = table.columns()
     if data.format == "columns":

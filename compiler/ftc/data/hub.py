@@ -13,7 +13,7 @@ from ftc.data.table import Table
 from ftc.errors import FtcError
 
 
-def read(data: recipe.Data, offline: bool = False) -> Table:
+def read(data: recipe.Rows, offline: bool = False) -> Table:
     """Download (or take from the cache) one split; rows are numbered from 1.
 
     FtcError: extra missing, id, subset or split unknown, gated, no network, script-only data set.
@@ -56,7 +56,7 @@ def reachable(seconds: float = 5) -> bool:
         return False
 
 
-def _explained(name: str, data: recipe.Data, error: Exception) -> FtcError:
+def _explained(name: str, data: recipe.Rows, error: Exception) -> FtcError:
     """Tell by the kind and the text of an error of `datasets` what the user can do."""
     text = " ".join(str(error).split())[:300]
     kinds = {kind.__name__ for kind in type(error).__mro__}

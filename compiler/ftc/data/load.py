@@ -28,21 +28,31 @@ def load(
     offline: bool = False,
     own_ids: bool = False,
 ) -> Dataset:
-    """The rows of a recipe; relative paths are relative to `folder`, that of the recipe.
+    """The rows of a recipe, those of [[data.also]] behind the others; relative paths are relative
+    to `folder`, that of the recipe.
 
     With `own_ids` the rows keep the ids that the file gives them, as `ftc prepare` writes them.
 
     FtcError when the data cannot be read, or when no row (or none of the first `limit_bad`) is
     good. Single bad rows are in `rejected`.
     """
-    table = _table(data, folder, offline)
-    form, good, rejected = _examples(table, data, stage, limit_bad, own_ids)
-    if data.system and all(example.segments for example in good):
-        raise FtcError(
-            "data.system is given, but rows of segments have no turns",
-            hint="write it into the first segment of each row, and leave data.system out",
-        )
-    kept = sample(good, data.samples, seed)
+    kept: list[Example] = []
+    rejected: list[Rejected] = []
+    files, forms, left_out = [], [], 0
+    for rows in data.all:
+        table = _table(rows, folder, offline)
+        form, good, bad = _examples(table, rows, stage, limit_bad, own_ids)
+        if rows.system and all(example.segments for example in good):
+            raise FtcError(
+                "data.system is given, but rows of segments have no turns",
+                hint="write it into the first segment of each row, and leave data.system out",
+            )
+        some = sample(good, rows.samples, seed)
+        kept += some
+        rejected += bad
+        left_out += len(good) - len(some)
+        files.append(table.file)
+        forms.append(form)
     if data.eval_path is None:
         train, held_out = split(kept, data.eval, seed)
     else:
@@ -50,12 +60,12 @@ def load(
         _, held_out, more = _examples(other, data, stage, limit_bad, own_ids)
         train, rejected = kept, rejected + more
     return Dataset(
-        source=table.file,
-        format=form,
+        source=", ".join(dict.fromkeys(files)),
+        format=", ".join(dict.fromkeys(forms)),
         train=tuple(train),
         eval=tuple(held_out),
         rejected=tuple(rejected),
-        left_out=len(good) - len(kept),
+        left_out=left_out,
     )
 
 
@@ -131,7 +141,7 @@ def _with_system(example: Example, text: str) -> Example:
     return replace(example, messages=(Message("system", text), *example.messages))
 
 
-def _table(data: recipe.Data, folder: Path, offline: bool) -> Table:
+def _table(data: recipe.Rows, folder: Path, offline: bool) -> Table:
     if data.path is not None and data.hub is not None:
         raise FtcError("data.path and data.hub are both given", hint="keep one of them")
     if data.path is not None:
@@ -144,7 +154,7 @@ def _table(data: recipe.Data, folder: Path, offline: bool) -> Table:
 
 
 def _examples(
-    table: Table, data: recipe.Data, stage: recipe.Stage, limit_bad: int, own_ids: bool
+    table: Table, data: recipe.Rows, stage: recipe.Stage, limit_bad: int, own_ids: bool
 ) -> tuple[str, list[Example], list[Rejected]]:
     form = formats.choose(table, data, stage)
     if data.format == "columns" and data.columns:

@@ -112,8 +112,8 @@ def used(recipe: Recipe, folder: Path) -> Recipe:
 
 def check(recipe: Recipe) -> None:
     """FtcError when a recipe names its rows twice."""
-    for key in ("path", "hub"):
-        if recipe.preparation is not None and getattr(recipe.data, key) is not None:
+    for key in ("path", "hub", "also"):
+        if recipe.preparation is not None and getattr(recipe.data, key):
             raise FtcError(
                 f"data.{key} and [prepare] are both given",
                 hint="name it in prepare.sources, or take [prepare] out",
