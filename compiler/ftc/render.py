@@ -65,7 +65,7 @@ def json_value(value: Any, indent: int = 0) -> str:
 def _json(value: Any, indent: int, depth: int) -> str:
     if isinstance(value, Mapping):
         pairs = [
-            f"{_text(str(key))}: {_json(item, indent, depth + indent)}"
+            f"{_quoted(str(key))}: {_json(item, indent, depth + indent)}"
             for key, item in value.items()
         ]
         if not indent or not pairs:
@@ -76,10 +76,10 @@ def _json(value: Any, indent: int, depth: int) -> str:
         return "[" + ", ".join(_json(item, indent, depth) for item in value) + "]"
     if isinstance(value, float):
         return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value, allow_nan=False))
-    return _text(value)
+    return _quoted(value)
 
 
-def _text(value: Any) -> str:
+def _quoted(value: Any) -> str:
     """ASCII, but for what JSON can only escape as two halves, which YAML does not put together."""
     return _PAIR.sub(lambda found: json.loads(f'"{found[0]}"'), json.dumps(value))
 

@@ -135,6 +135,8 @@ def at_work(
         running(targets, calls, settings.limits) as engine,
     ):
         rmtree(root / "work", ignore_errors=True)
+        for left in (*root.glob(".*.*.*"), *(root / "seeds").glob(".*.*.*")):
+            left.unlink(missing_ok=True)  # half-written by a run that was killed
         work = Work(recipe, settings, folder, limit, Prompts(own), engine, targets, progress)
         work.left = settings.limits.rows
         if judge is not None:

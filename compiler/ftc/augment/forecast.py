@@ -23,6 +23,7 @@ from ftc.augment.seeds import Chosen, Seeds, Source, chosen
 from ftc.augment.wanted import wanted
 from ftc.augmentation import CHUNKS, Augment, Make
 from ftc.errors import FtcError
+from ftc.prep.alone import alone
 from ftc.prep.rows import Row
 from ftc.progress import Progress, quiet
 from ftc.recipe import Recipe
@@ -55,8 +56,15 @@ def forecast(
 ) -> Forecast:
     """What `ftc augment` will ask about the rows of a recipe; no model is asked.
 
-    The rows are prepared as far as they can be without a model.
+    The rows are prepared as far as they can be without a model. FtcError while a run is at work.
     """
+    with alone(result.root(recipe, folder), "augment"):
+        return _forecast(recipe, folder, limit, offline, progress)
+
+
+def _forecast(
+    recipe: Recipe, folder: Path, limit: int | None, offline: bool, progress: Progress
+) -> Forecast:
     settings = wanted(recipe, limit)
     own = folder / Path(settings.prompts).expanduser() if settings.prompts else None
     prompts = Prompts(own)

@@ -26,6 +26,7 @@ from ftc.prep.rows import Row
 from ftc.progress import Progress
 from ftc.recipe import Recipe
 
+WAITING = "waiting for answers on their way; Ctrl-C again leaves them"
 DIGITS = 16  # of a hash, in the rows' lines
 
 
@@ -96,7 +97,11 @@ def made(work: Work, number: int, source: Source, line: Line) -> Iterator[Shard]
         except Stopped as reason:
             return each(some, reason)
 
-    found = shards(_first(seeds, count), so_far, threads(in_flight, SHARD), work.engine.stop)
+    def stop() -> None:
+        work.progress(WAITING, 0, 0)
+        work.engine.stop()
+
+    found = shards(_first(seeds, count), so_far, threads(in_flight, SHARD), stop)
     try:
         for shard in found:
             shard = _within(work, shard)
