@@ -14,6 +14,7 @@ import click
 from ftc import __version__
 from ftc.cli import (
     augment,
+    convert,
     environments,
     estimate,
     parity,
@@ -90,6 +91,7 @@ for _command in (
     recipes.plan,
     recipes.explain,
     recipes.build,
+    convert.convert,
     upgrade.upgrade,
     estimate.estimate,
     parity.show,

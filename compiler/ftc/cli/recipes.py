@@ -17,7 +17,15 @@ from ftc.cli.options import (
     STRICT,
     TEMPLATES,
 )
-from ftc.cli.shown import built_folder, compiled, exit_code, show_built, show_findings, show_json
+from ftc.cli.shown import (
+    built_folder,
+    compiled,
+    exit_code,
+    say,
+    show_built,
+    show_findings,
+    show_json,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,16 +77,51 @@ def check(
     offline: bool,
     form: str,
 ) -> int:
-    """Print every finding about a recipe, its data and its plan.
+    """Print every finding about a recipe, its data and its plan, or about a config of either tool.
 
-    Exit code 1 when one is an error (or, with --strict, a warning).
+    Of a config those rules run that need no rows. Exit code 1 when a finding is an error (or, with
+    --strict, a warning).
+
+    \b
     Example: ftc check recipe.toml --ignore too-few-rows
+             ftc check qlora.yml --backend axolotl@0.19.0
     """
+    if recipe.suffix.lower() in (".yaml", ".yml", ".json"):
+        return _check_config(recipe, backend, select, ignore, strict, form)
     from ftc.build import findings
 
     found = findings(compiled(recipe, backend, offline), select=select, ignore=ignore)
     show_findings(found, form)
     return exit_code(found, strict)
+
+
+def _check_config(
+    path: Path,
+    backend: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,
+    form: str,
+) -> int:
+    """The rules over a native config."""
+    from ftc.backends import versions
+    from ftc.convert.checked import check as check_config
+    from ftc.convert.kinds import training
+    from ftc.convert.source import read
+    from ftc.errors import FtcError
+
+    source = read(path)
+    tool, version = training(source), ""
+    for text in backend:
+        line = versions.parse(text)
+        if line.backend != tool:
+            raise FtcError(f"{path}: is a config of {tool}, not of {line.backend}")
+        version = line.version
+    found = check_config(source, version=version, select=select, ignore=ignore)
+    show_findings(found.findings, form)
+    if found.unchecked and form == "text":
+        say(f"{len(found.unchecked)} rules need rows, a model or a card that is not looked up here")
+    return exit_code(found.findings, strict)
 
 
 @click.command()
