@@ -17,6 +17,7 @@ from ftc.convert.rows import axolotl, llamafactory
 from ftc.convert.source import Source
 from ftc.errors import FtcError
 from ftc.init import write
+from ftc.plan import Plan
 
 RECIPE = "recipe"
 FOLDER = "data"  # of dataset_info.json, where a config names no other
@@ -75,6 +76,8 @@ def convert(source: Source, target: str, *, read_as: str = "", version: str = ""
         new = ""
     else:
         new = versions.find(target, version).version
+        left = {name: it for name, it in left.items() if _said(target, new, name, it)}
+        values = left | reading.values
         made = dialect.write(target, new, values)
         made.add((axolotl if target == "axolotl" else llamafactory).write(values, new))
         shown = text.native(target, new, made, source, reading)
@@ -82,6 +85,14 @@ def convert(source: Source, target: str, *, read_as: str = "", version: str = ""
     return Converted(
         source.path, tool, line.version, target, new, found, left, made.native, shown, made.files
     )
+
+
+def _said(target: str, version: str, name: str, value: Any) -> bool:
+    """Whether what the source leaves to its tool is to be said: a setting, or what the other tool
+    does in another way where nothing is said."""
+    if name in Plan.__dataclass_fields__:
+        return True
+    return value not in dialect.LEFT_OUT and dialect.defaults(target, version).get(name) != value
 
 
 def understood(tool: str, version: str, source: Source) -> Reading:

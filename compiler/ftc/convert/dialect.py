@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from ftc import backends
@@ -20,7 +21,14 @@ IGNORED = {
     "axolotl": "Axolotl ignores it without a word",
     "llamafactory": "LLaMA-Factory does not start with it",
 }
-LEFT_OUT = (False, None, 0, "", (), [])  # values that a tool means where it writes no key
+LEFT_OUT: tuple[Any, ...] = (
+    False,
+    None,
+    0,
+    "",
+    (),
+    [],
+)  # values that a tool means where it writes no key
 
 
 def read(backend: str, version: str, config: Native) -> Reading:
@@ -59,6 +67,12 @@ def implied(backend: str, version: str, config: Native) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in told}
 
 
+@cache
+def defaults(backend: str, version: str) -> Mapping[str, Any]:
+    """What a tool takes for each concept where a config says nothing at all."""
+    return implied(backend, version, {})
+
+
 def write(backend: str, version: str, values: Mapping[str, Any]) -> Writing:
     """The config that says all of these concepts, as far as the tool has keys for them.
 
@@ -72,7 +86,7 @@ def write(backend: str, version: str, values: Mapping[str, Any]) -> Writing:
         plain = "[" not in path and not path.endswith("*") and not field.old
         wanted = field.concept in values and field.concept not in made.held
         if plain and wanted and _of(field, version):
-            _write_field(path, field, values[field.concept], made)
+            _write_field(path, field, values, made)
     for name, (other, share) in SHARES.items():
         if name in values and name not in made.held and other not in made.held:
             _write_share(backend, version, name, {**values, other: share(values)}, made)
@@ -312,8 +326,9 @@ def _write_share(
     made.lost[name] = Note("approximate", ROUNDED)
 
 
-def _write_field(path: str, field: Field, value: Any, made: Writing) -> None:
+def _write_field(path: str, field: Field, values: Mapping[str, Any], made: Writing) -> None:
     assert field.concept is not None
+    value = values[field.concept]
     back = {json.dumps(said): word for word, said in field.words.items()}
     word = back.get(json.dumps(value))
     if word is None and field.closed:
@@ -326,7 +341,7 @@ def _write_field(path: str, field: Field, value: Any, made: Writing) -> None:
     put(made.native, path, value)
     made.held[field.concept] = (path,)
     if field.near:
-        made.lost[field.concept] = Note("approximate", field.near, field.training)
+        made.lost[field.concept] = Note("approximate", field.near)
 
 
 def _unword(word: str) -> Any:

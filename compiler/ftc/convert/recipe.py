@@ -15,9 +15,10 @@ from ftc.convert import dialect
 from ftc.convert.meaning import Native, Reading, Writing, leaves
 from ftc.convert.rows import recipe as rows
 from ftc.plan import PATHS
-from ftc.recipe import Recipe
+from ftc.recipe import SHARES, Recipe
 
-CONCEPTS = {path: name for name, path in PATHS.items()}
+PLACES = PATHS | {name: f"training.{name}" for name in SHARES}
+CONCEPTS = {path: name for name, path in PLACES.items()}
 ALONE = "stands below [backend.{tool}], for that tool alone"
 _UNSAID: dict[str, tuple[Any, ...]] = {"quant_bits": (0,), "eval_steps": (0,), "gpus": (1,)}
 
@@ -41,7 +42,7 @@ def write(source: str, config: Native, reading: Reading, values: Mapping[str, An
     it leaves to that tool; what only native keys can say is kept in them."""
     made = rows.write(values)
     for name, value in values.items():
-        path = PATHS.get(name)
+        path = PLACES.get(name)
         if path is None or name in made.held or name in made.lost:
             continue
         if value is None or value in _UNSAID.get(name, ()) or value == ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftc.convert.convert import RECIPE, Converted
+from ftc.convert.dialect import EMPTY
 from ftc.convert.entry import CLASSES, Entry, counts
 from ftc.views import table, value
 
@@ -38,7 +39,8 @@ def ledger(found: Converted, *, whole: bool = False) -> str:
 
 
 def _told(entry: Entry) -> bool:
-    return entry.kind not in PLAIN or bool(entry.why and entry.kind == "exact")
+    said = bool(entry.why) if entry.kind == "exact" else entry.kind not in PLAIN
+    return said and entry.why != EMPTY
 
 
 def _lines(entry: Entry) -> Iterator[str]:

@@ -80,7 +80,7 @@ def _inner(value: Any) -> bool:
 
 
 def _item(value: Any, comment: str) -> Item:
-    item = tomlkit.item(_plain(value))
+    item: Item = tomlkit.item(_plain(value))
     if comment:
         item.comment(" ".join(comment.split()))
     return item
