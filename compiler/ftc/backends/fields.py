@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,7 +71,12 @@ def table(backend: str) -> Mapping[str, Field]:
 
 def find(backend: str, path: str) -> Field | None:
     """The entry of a key: its own, else that of the nearest table above that ends in *."""
-    known, name = table(backend), re.sub(r"\[\d+\]", "[]", path)
+    return _find(backend, re.sub(r"\[\d+\]", "[]", path) if "[" in path else path)
+
+
+@lru_cache(4096)
+def _find(backend: str, name: str) -> Field | None:
+    known = table(backend)
     if name in known:
         return known[name]
     while "." in name:

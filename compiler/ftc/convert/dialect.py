@@ -21,14 +21,8 @@ IGNORED = {
     "axolotl": "Axolotl ignores it without a word",
     "llamafactory": "LLaMA-Factory does not start with it",
 }
-LEFT_OUT: tuple[Any, ...] = (
-    False,
-    None,
-    0,
-    "",
-    (),
-    [],
-)  # values that a tool means where it writes no key
+# Values that a tool means where it writes no key.
+LEFT_OUT: tuple[Any, ...] = (False, None, 0, "", (), [])
 
 
 def read(backend: str, version: str, config: Native) -> Reading:
@@ -36,8 +30,31 @@ def read(backend: str, version: str, config: Native) -> Reading:
 
     Each key that is set is either heard or settled, those of rows apart.
     """
-    found = Reading()
-    alive = dict(config)
+    alive, settled = _alive(backend, version, config)
+    found = Reading(settled=settled)
+    found.add(_understood(backend, version, alive, found))
+    return found
+
+
+def implied(backend: str, version: str, config: Native) -> dict[str, Any]:
+    """The concepts that the config leaves to the tool, with what the tool takes."""
+    alive, _ = _alive(backend, version, config)
+    told = _understood(backend, version, alive, Reading()).values
+    full = dict(alive)
+    for path, field in fields.table(backend).items():
+        free = alive.get(path) is None and "." not in path and "[" not in path
+        if field.default is not None and free and _of(field, version):
+            full[path] = field.default
+    for path in [path for path in full if alive.get(path) is None]:
+        if _unmet(backend, full, path):
+            del full[path]
+    found = _understood(backend, version, full, Reading()).values
+    return {name: value for name, value in found.items() if name not in told}
+
+
+def _alive(backend: str, version: str, config: Native) -> tuple[dict[str, Any], dict[str, Note]]:
+    """The keys that the tool reads, and what there is to say of the others."""
+    alive, settled = dict(config), {}
     unknown = _unknown(backend, version, config)
     for path, value in leaves(config):
         if value is None and (field := fields.find(backend, path)) and field.null is not None:
@@ -45,26 +62,16 @@ def read(backend: str, version: str, config: Native) -> Reading:
             continue
         note = _dead(backend, config, path, value, unknown)
         if note:
-            found.settled[path] = note
+            settled[path] = note
             _drop(alive, path)
-    found.add(_by_keys(backend, version, alive))
+    return alive, settled
+
+
+def _understood(backend: str, version: str, alive: Native, before: Reading) -> Reading:
+    found = _by_keys(backend, version, alive)
+    found.settled |= before.settled
     found.add(_by_fields(backend, alive, found))
     return found
-
-
-def implied(backend: str, version: str, config: Native) -> dict[str, Any]:
-    """The concepts that the config leaves to the tool, with what the tool takes."""
-    told = read(backend, version, config).values
-    full = dict(config)
-    for path, field in fields.table(backend).items():
-        free = config.get(path) is None and "." not in path and "[" not in path
-        if field.default is not None and free and _of(field, version):
-            full[path] = field.default
-    for path in [path for path in full if path not in config or config[path] is None]:
-        if _unmet(backend, full, path):
-            del full[path]
-    found = read(backend, version, full).values
-    return {name: value for name, value in found.items() if name not in told}
 
 
 @cache
@@ -112,6 +119,7 @@ SHARES = {
 ROUNDED = "a share of all steps, which is rounded to whole ones"
 
 
+@cache
 def place(backend: str, version: str, concept: str) -> str | None:
     """The key of a tool that holds a concept; None where it has none."""
     for key in _keys(backend):
@@ -364,16 +372,14 @@ def _accepted(backend: str, version: str, made: Writing) -> None:
 # ------------------------------------------------------------------------------------- tables
 
 
-def _keys(backend: str) -> Iterator[Key]:
+@cache
+def _keys(backend: str) -> tuple[Key, ...]:
     """The lines of the key table that are no matter of rows."""
-    for key in backends.get(backend).KEYS:
-        if not any(_data(backend, name) for name in key.natives):
-            yield key
-
-
-def _data(backend: str, name: str) -> bool:
-    field = fields.find(backend, name)
-    return field is not None and field.data
+    return tuple(
+        key
+        for key in backends.get(backend).KEYS
+        if not any((it := fields.find(backend, name)) and it.data for name in key.natives)
+    )
 
 
 def _of(field: Field, version: str) -> bool:
