@@ -303,6 +303,16 @@ def test_a_stage_that_no_recipe_has_is_lost() -> None:
     assert write("llamafactory", values).lost["stage"].training
 
 
+def test_a_key_that_an_older_version_lacks_is_dead_there() -> None:
+    config = {"datasets": [{"path": "o/d", "type": "chat_template", "weight": 0.5}]}
+    new, old = axolotl.read(config, AXOLOTL), axolotl.read(config, "0.19.0")
+    assert new.values["data.train[0].weight"] == 0.5
+    assert old.settled["datasets[0].weight"].kind == "ignored"
+    writing = axolotl.write(new.values, "0.19.0", source="axolotl")
+    assert "weight" not in writing.native["datasets"][0]
+    assert writing.lost["data.train[0].weight"].training
+
+
 def test_null_keys_are_left_out() -> None:
     config = {"datasets": [{"path": "o/d", "type": "alpaca", "split": None}], "test_datasets": None}
     reading = read("axolotl", config)

@@ -91,7 +91,7 @@ def read(config: Native, version: str) -> Reading:
     if config.get("rl") == "ipo":
         reading.values["preference_loss"] = "ipo"
         reading.heard["rl"] = ("stage", "preference_loss")
-    streamed = _read_sets(config, stage, reading)
+    streamed = _read_sets(config, stage, version, reading)
     _read_split(config, reading)
     _read_template(config, reading)
     for key, concept in (*PLAIN.items(), ("dataset_processes", PLAIN["dataset_num_proc"])):
@@ -112,15 +112,12 @@ def _blocks(config: Native, key: str) -> list[Native]:
     return [it for it in value if isinstance(it, Mapping)] if isinstance(value, list) else []
 
 
-def _read_sets(config: Native, stage: str, reading: Reading) -> bool:
+def _read_sets(config: Native, stage: str, version: str, reading: Reading) -> bool:
     """Add the data sets; true where they are streamed from `pretraining_dataset`."""
     streamed = config.get("pretraining_dataset")
     if isinstance(streamed, str):
-        reading.add(
-            sets.read(
-                {"path": streamed, "type": "pretrain"}, "pretraining_dataset", "train", 0, stage
-            )
-        )
+        spot = sets.Spot("pretraining_dataset", "train", 0)
+        reading.add(sets.read({"path": streamed, "type": "pretrain"}, spot, stage, version))
         reading.values["data.pretraining"] = "path"
         reading.heard["pretraining_dataset"] = (
             "data.pretraining",
@@ -133,7 +130,7 @@ def _read_sets(config: Native, stage: str, reading: Reading) -> bool:
         for number, block in enumerate(_blocks(config, key)):
             kind = block.get("type") or ("pretrain" if key == "pretraining_dataset" else None)
             whole = {**block, "type": kind} if kind or "type" in block else block
-            reading.add(sets.read(whole, f"{key}[{number}]", side, number, stage))
+            reading.add(sets.read(whole, sets.Spot(key, side, number), stage, version))
         if config.get(key) and not _blocks(config, key) and not isinstance(streamed, str):
             reading.settled[key] = _NO_TABLES
     if not config.get("rl"):
@@ -196,9 +193,9 @@ def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writi
         _write_path(train[0], writing)
     elif train:
         key = "pretraining_dataset" if "data.pretraining" in values else "datasets"
-        _write_sets(train, key, "train", stage, values, writing)
+        _write_sets(train, (key, "train"), version, values, writing)
     if held_out := [_sliced(rows, values) for rows in gather(values, "eval")]:
-        _write_sets(held_out, "test_datasets", "eval", stage, values, writing)
+        _write_sets(held_out, ("test_datasets", "eval"), version, values, writing)
     if "data.pretraining" in values:
         writing.held["data.pretraining"] = ("pretraining_dataset",)
     _write_rest(values, writing)
@@ -217,6 +214,8 @@ def _write_stage(stage: str, values: Mapping[str, Any], writing: Writing) -> Non
     if stage in RL:
         writing.native["rl"] = stage
         writing.held["stage"] = ("rl",)
+        if stage == "kto":  # refused otherwise
+            writing.native["remove_unused_columns"] = False
     elif stage in keys:
         writing.native[keys[stage]] = True
         writing.held["stage"] = (keys[stage],)
@@ -237,14 +236,23 @@ def _write_path(rows: Rows, writing: Writing) -> None:
 
 
 def _write_sets(
-    group: list[Rows], key: str, side: str, stage: str, values: Mapping[str, Any], writing: Writing
+    group: list[Rows],
+    place: tuple[str, str],
+    version: str,
+    values: Mapping[str, Any],
+    writing: Writing,
 ) -> None:
+    """Add data sets at a place: key and side."""
+    (key, side), stage = place, str(values.get("stage", "sft"))
     blocks = []
     for number, rows in enumerate(group):
         rows, kind, notes = types.choose(
             rows, stage, values, pretraining=key.startswith("pretrain")
         )
         block, held = sets.write(rows, f"{key}[{number}]", kind, stage)
+        for name in sets.missing(version):
+            block.pop(name, None)
+            held.pop(name, None)
         blocks.append(block)
         writing.held |= spread(side, number, {part: (path,) for part, path in held.items()})
         writing.lost |= spread(side, number, notes)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from ftc.backends.base import at_least
 from ftc.convert.meaning import Native, Note, Reading, leaves
 from ftc.convert.rows import styles, templates
 from ftc.convert.rows.parts import NULL, Rows, below, spread
@@ -108,6 +109,7 @@ _TABLES: dict[str, dict[str, str]] = {
     },
 }
 PAIRED = ("dpo", "orpo", "simpo")  # stages with two answers a row
+_NEW = ("weight", "min_turns", "max_turns", "min_turn_length", "input_fraction")  # since 0.21.0
 FORMATTED = "formats"  # the `prompt` of rows with texts of the config's own
 AS_THEY_ARE = "as they are"  # that of rows that the trainer takes as they are
 READY = ".tokens.jsonl"  # the rows that ftc made tokens of
@@ -116,14 +118,35 @@ _FILE = re.compile(r"\.(jsonl?|csv|tsv|parquet|arrow|txt|zst|gz|zip)$")
 _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def read(block: Native, key: str, side: str, number: int, stage: str) -> Reading:
-    """The parts of one table; `key` is its path, such as "datasets[0]"."""
-    pretraining = key.startswith("pretraining")
+class Spot(NamedTuple):
+    """Where a table stands: the key, such as "datasets", and its number there; whose rows it has."""
+
+    key: str
+    side: str
+    number: int
+
+    @property
+    def path(self) -> str:
+        """Such as "datasets[0]"."""
+        return f"{self.key}[{self.number}]"
+
+    @property
+    def pretraining(self) -> bool:
+        """The rows are streamed."""
+        return self.key == "pretraining_dataset"
+
+
+def read(block: Native, spot: Spot, stage: str, version: str) -> Reading:
+    """The parts of one table."""
+    key, side, number = spot.path, spot.side, spot.number
+    pretraining = spot.pretraining
     rows, told, settled = _typed(block, stage, pretraining)
     for path, value in leaves(block):
         if value is None:
             if path not in told:
                 settled[path] = NULL
+        elif path in missing(version):
+            settled[path] = Note("ignored", f"no key of Axolotl {version}")
         elif path not in told and path not in settled:
             part = _part(path, block, rows, pretraining)
             if isinstance(part, Note):
@@ -138,6 +161,11 @@ def read(block: Native, key: str, side: str, number: int, stage: str) -> Reading
         {f"{key}.{path}": tuple(spread(side, number, dict.fromkeys(told[path]))) for path in told},
         {f"{key}.{path}": note for path, note in settled.items()},
     )
+
+
+def missing(version: str) -> tuple[str, ...]:
+    """The keys of a table that this version does not have yet."""
+    return () if at_least(version, "0.21.0") else _NEW
 
 
 def _typed(
