@@ -70,8 +70,8 @@ def replace(text: str, path: Path, value: Any) -> str:
     """Give a key another value: one word or number, or a flow list or table."""
     table, at = _entry(text, path)
     key, node = table.value[at]
-    if _empty(node):
-        return _cut(text, _colon(text, key), _colon(text, key), f" {_flow(value)}")
+    if _empty(node) or node.start_mark.line > key.end_mark.line:
+        return _cut(text, _colon(text, key), _end(text, (key, node)), f" {_flow(value)}")
     new = _flow(value)
     if isinstance(value, str) and getattr(node, "style", None) in ("'", '"'):
         new = json.dumps(value, ensure_ascii=False) if node.style == '"' else f"'{value}'"

@@ -225,6 +225,7 @@ def _rewritten(draft: _Draft, change: Change, path: str, star: str, near: str) -
         if there != new:
             draft.write(to, new, near)
             written.append(to)
+            near = to
     if path not in wanted and change.kind != "default":
         draft.remove(path)
     return tuple(written)
@@ -255,6 +256,8 @@ def _schema(draft: _Draft, tool: str, version: str, held: set[str]) -> Iterator[
         unknown = schemas.UNKNOWN in message
         if _within(path, held) or (not unknown and _taken(tool, value, message)):
             continue
+        if unknown and tool == "axolotl" and not changes.matches(value, "*"):
+            continue  # a key that is not known and says nothing
         known = [other for other, them in zip(older, dead, strict=True) if path not in them]
         gone = unknown and bool(known)
         what = f"is no key of {version}"
