@@ -176,6 +176,13 @@ def test_null_says_nothing():
     }
 
 
+def test_null_is_false_where_the_tool_would_take_true():
+    assert heard(quantization_bit=4, double_quantization=None).values == {
+        "quant_bits": 4,
+        "bnb_4bit_use_double_quant": False,
+    }
+
+
 # ---------------------------------------------------------------------- what values people write
 
 
@@ -230,6 +237,8 @@ def test_numbers_in_quotes_are_refused_as_by_the_tool(key):
             {"disable_gradient_checkpointing": True, "gradient_checkpointing": True},
             {"gradient_checkpointing": True},
         ),
+        ({"use_liger_kernel": True}, {"liger_kernel": True}),
+        ({"use_liger_kernel": False}, {}),
         ({"lr_scheduler_type": "polynomial"}, {"lr_scheduler": "polynomial"}),
         (
             {

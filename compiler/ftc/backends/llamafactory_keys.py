@@ -179,6 +179,7 @@ PRECISION: tuple[Key, ...] = (
     told("gradient_checkpointing", "gradient_checkpointing", values.checkpointing),
     fixed("use_reentrant_gc", False, "as in the other tool"),
     same("enable_liger_kernel", "liger_kernel"),
+    told("use_liger_kernel", "liger_kernel", values.liger),
     fixed(
         "average_tokens_across_devices",
         False,

@@ -182,6 +182,11 @@ def checkpointing(config: Native) -> dict[str, Any]:
     return {"gradient_checkpointing": True} if on else {}
 
 
+def liger(config: Native) -> dict[str, Any]:
+    """transformers' own switch for the kernels that enable_liger_kernel switches on."""
+    return {"liger_kernel": True} if config.get("use_liger_kernel") else {}
+
+
 # ------------------------------------------------------------------------------------------ rows
 
 
