@@ -110,6 +110,9 @@ def test_a_value_without_a_place_is_said_to_have_none(config, path, setting, tra
 REFUSED = [
     ({"load_in_8bit": True}, "without an adapter"),
     ({"adapter": "qlora", "load_in_8bit": True}, "qlora without load_in_4bit"),
+    ({"adapter": "qlora"}, "qlora without load_in_4bit"),
+    ({"dpo_loss_type": "ipo"}, "takes a list"),
+    ({"gradient_checkpointing": "unsloth"}, "neither true nor false"),
     ({"flash_attention": True, "attn_implementation": "sdpa"}, "beside flash_attention"),
     ({"warmup_steps": 0.1}, "no whole number"),
     ({"learning_rate": "fast"}, "is no number"),

@@ -107,7 +107,7 @@ def method(config: Native) -> dict[str, Any]:
             if config.get(key):
                 raise ValueError(f"Axolotl refuses {key} without an adapter")
         return {"method": "full"}
-    if adapter == "qlora" and (config.get("load_in_8bit") or config.get("load_in_4bit") is False):
+    if adapter == "qlora" and (config.get("load_in_8bit") or not config.get("load_in_4bit")):
         raise ValueError("Axolotl refuses adapter: qlora without load_in_4bit, or with 8 bit")
     if adapter not in ("lora", "qlora"):
         return {}
@@ -241,5 +241,5 @@ def saves(config: Native) -> dict[str, Any]:
 
 def loss(config: Native) -> dict[str, Any]:
     """Several losses at once are no setting of ftc."""
-    kinds = config.get("dpo_loss_type") or [None]
+    kinds = names(config.get("dpo_loss_type") or [None])
     return {"preference_loss": kinds[0]} if len(kinds) == 1 else {}
