@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ftc.backends import fields, llamafactory_data, schemas
 from ftc.convert.meaning import Reading, Writing, leaves, top
-from ftc.convert.rows import axolotl, axolotl_sets, dataset_info, llamafactory, recipe, templates
+from ftc.convert.rows import axolotl, axolotl_names, dataset_info, llamafactory, recipe, templates
 from ftc.convert.rows.parts import gather
 
 CASES = sorted((Path(__file__).parent / "convert" / "rows").glob("*.json"))
@@ -347,10 +347,10 @@ def test_every_key_of_data_is_read(backend: str) -> None:
     inner = [path.partition("[].")[2] for path in data if path.startswith(blocks)]
     for name in inner:
         if name.startswith("type."):
-            assert name.removeprefix("type.") in {*axolotl_sets.FORMATS, "*"}
+            assert name.removeprefix("type.") in {*axolotl_names.FORMATS, "*"}
         else:
             first = name.partition(".")[0]
-            known = (*axolotl_sets.PARTS, *axolotl_sets.NAMED, *axolotl_sets._UNREAD)
+            known = (*axolotl_names.PARTS, *axolotl_names.NAMED, *axolotl_names.UNREAD)
             assert first in known or first in (
                 "path", "type", "chat_template", "roles", "message_property_mappings",
             ), first  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftc.backends import llamafactory_data
 from ftc.convert.meaning import Native, Note, Reading, Writing, leaves
+from ftc.convert.rows import axolotl_names as names
 from ftc.convert.rows import axolotl_sets as sets
+from ftc.convert.rows import axolotl_templates as chat
 from ftc.convert.rows import axolotl_types as types
-from ftc.convert.rows import losses, templates
+from ftc.convert.rows import losses
 from ftc.convert.rows.parts import Rows, finish, gather, leave, owned, spread
 
 NAME = "axolotl"
@@ -51,7 +52,6 @@ KEYS = frozenset(
         "dataset_processes",
     }
 )
-_TOLD = {"enable_thinking": "thinking", "date_string": "template_date"}
 _NO_TABLES = Note("untranslatable", "not a list of tables: Axolotl cannot read it", training=True)
 _TAIL = "Axolotl holds out the last of the shuffled rows, the other tool others"
 _UNKNOWN = Note("ignored", "nothing in Axolotl reads this")
@@ -76,7 +76,7 @@ def stage_of(config: Native) -> str:
         return "pretrain"
     # ftc's own: documents as tokens, which no template is written for.
     ready = [
-        str(block.get("path")).endswith(sets.READY) and "field" not in block for block in blocks
+        str(block.get("path")).endswith(names.READY) and "field" not in block for block in blocks
     ]
     return "pretrain" if ready and all(ready) and "chat_template" not in config else "sft"
 
@@ -93,7 +93,7 @@ def read(config: Native, version: str) -> Reading:
         reading.heard["rl"] = ("stage", "preference_loss")
     streamed = _read_sets(config, stage, version, reading)
     _read_split(config, reading)
-    _read_template(config, reading)
+    chat.read(config, reading)
     for key, concept in (*PLAIN.items(), ("dataset_processes", PLAIN["dataset_num_proc"])):
         if config.get(key) is not None and mine(key):
             reading.values.setdefault(concept, config[key])
@@ -138,7 +138,7 @@ def _read_sets(config: Native, stage: str, version: str, reading: Reading) -> bo
             it for it in reading.heard if it.startswith("datasets") and it.endswith(".type")
         ]:
             reading.heard[path] = (*reading.heard[path], "stage")
-    if any(str(rows.get("path")).endswith(sets.READY) for rows in gather(reading.values, "train")):
+    if any(str(rows.get("path")).endswith(names.READY) for rows in gather(reading.values, "train")):
         reading.values["tokens"] = "exact"
     return bool(streamed)
 
@@ -152,32 +152,6 @@ def _read_split(config: Native, reading: Reading) -> None:
     concept = "data.eval_count" if size >= 1 else "data.eval_share"
     reading.values[concept] = int(size) if size >= 1 else size
     reading.heard["val_set_size"] = (concept,)
-
-
-def _read_template(config: Native, reading: Reading) -> None:
-    written = [
-        rows for rows in gather(reading.values, "train") if rows.get("layout") in types.CHATS
-    ]
-    word = config.get("chat_template")
-    if word is None and config.get("chat_template_jinja"):
-        word = templates.JINJA
-    by_template = any("prompt" not in rows for rows in written)
-    if word is not None:
-        reading.values["data.template"] = templates.from_axolotl(str(word))
-        reading.heard["chat_template"] = ("data.template",)
-        if "chat_template" not in config:
-            reading.heard["chat_template_jinja"] = ("data.template",)
-    elif by_template and not config.get("tokenizer_use_mistral_common"):
-        reading.values["data.template"] = templates.OWN
-    told = config.get("chat_template_kwargs")
-    for name, value in (told if isinstance(told, Mapping) else {}).items():
-        if value is not None:
-            concept = _TOLD.get(name, f"data.template_args.{name}")
-            reading.values[concept] = value
-            reading.heard[f"chat_template_kwargs.{name}"] = (concept,)
-    if config.get("default_system_message") is not None:
-        why = "it replaces 'You are a helpful assistant.', which Axolotl's chatml no longer says"
-        reading.settled["default_system_message"] = Note("ignored", why)
 
 
 def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writing:
@@ -198,8 +172,7 @@ def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writi
         _write_sets(held_out, ("test_datasets", "eval"), version, values, writing)
     if "data.pretraining" in values:
         writing.held["data.pretraining"] = ("pretraining_dataset",)
-    _write_rest(values, writing)
-    _say_system(values, writing)
+    _write_rest(values, writing, source)
     if values.get("data.mix") == "concat":
         writing.held["data.mix"] = ("datasets",)
     if "data.samples" in values:
@@ -266,18 +239,6 @@ def _sliced(rows: Rows, values: Mapping[str, Any]) -> Rows:
     return rows if most is None or "[" in split else {**rows, "split": f"{split}[:{most}]"}
 
 
-def _say_system(values: Mapping[str, Any], writing: Writing) -> None:
-    """A system text is held by tables under `type`, or is what the template says anyway."""
-    text = values.get("data.system")
-    kinds = [block.get("type") for block in writing.native.get("datasets", [])]
-    tables = [kind.get("system_prompt") == text for kind in kinds if isinstance(kind, dict)]
-    known = llamafactory_data.TEMPLATES.get(str(values.get("data.template")))
-    if text is not None and tables and len(tables) == len(kinds) and all(tables):
-        writing.held["data.system"] = ("datasets[0].type.system_prompt",)
-    elif text and known and known.system == text:
-        writing.held["data.system"] = ("chat_template",)
-
-
 def _say_samples(train: list[Rows], writing: Writing) -> None:
     why = "the first rows of each split; Axolotl stops where a data set has fewer of them"
     keys = tuple(f"datasets[{number}].split" for number in range(len(train)))
@@ -285,7 +246,7 @@ def _say_samples(train: list[Rows], writing: Writing) -> None:
     writing.lost["data.samples"] = Note("approximate", why)
 
 
-def _write_rest(values: Mapping[str, Any], writing: Writing) -> None:
+def _write_rest(values: Mapping[str, Any], writing: Writing, source: str) -> None:
     native, held = writing.native, writing.held
     for key, concept in PLAIN.items():
         if concept in values and mine(key):
@@ -297,24 +258,4 @@ def _write_rest(values: Mapping[str, Any], writing: Writing) -> None:
             held[concept] = ("val_set_size",)
             if values[concept]:
                 writing.lost[concept] = Note("approximate", _TAIL)
-    if "data.template" in values:
-        _write_template(str(values["data.template"]), writing)
-    told = {name: values[concept] for name, concept in _TOLD.items() if concept in values}
-    start = "data.template_args."
-    told |= {it.removeprefix(start): value for it, value in values.items() if it.startswith(start)}
-    if told:
-        native["chat_template_kwargs"] = told
-        for name in told:
-            held[_TOLD.get(name, start + name)] = (f"chat_template_kwargs.{name}",)
-
-
-def _write_template(name: str, writing: Writing) -> None:
-    word = templates.to_axolotl(name)
-    pair = templates.BY_NAME.get(name)
-    if word is None:
-        why = f"Axolotl has no {name.partition(':')[2] or name}; the model's own template is used"
-        writing.lost["data.template"] = Note("approximate", why)
-    elif pair and pair.near:
-        writing.lost["data.template"] = Note("approximate", pair.near)
-    writing.native["chat_template"] = word or "tokenizer_default"
-    writing.held["data.template"] = ("chat_template",)
+    chat.write(values, writing, source)

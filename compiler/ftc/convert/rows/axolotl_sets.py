@@ -2,124 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ftc.backends.base import at_least
 from ftc.convert.meaning import Native, Note, Reading, leaves
 from ftc.convert.rows import styles, templates
+from ftc.convert.rows.axolotl_names import (
+    AS_THEY_ARE,
+    FILE,
+    FORMATS,
+    FORMATTED,
+    HUB,
+    NAMED,
+    NEW,
+    PAIRED,
+    PARTS,
+    TABLES,
+    UNREAD,
+)
 from ftc.convert.rows.parts import NULL, Rows, below, spread
-
-PARTS: dict[str, str] = {
-    "name": "subset",
-    "split": "split",
-    "revision": "revision",
-    "data_files": "files",
-    "ds_type": "file_type",
-    "trust_remote_code": "trust_remote_code",
-    "weight": "weight",
-    "shards": "shards",
-    "shards_idx": "shard",
-    "preprocess_shards": "chunks",
-    "skip": "skip",
-    "conversation": "conversation",
-    "logprobs_field": "columns.logprobs",
-    "temperature": "temperature",
-    **{
-        name: name
-        for name in (
-            "step_separator",
-            "max_completion_length",
-            "train_on_last_step_only",
-            "length",
-            "sequence_length",
-            "min_input_id",
-            "max_input_id",
-            "seed",
-            "min_turns",
-            "max_turns",
-            "min_turn_length",
-            "input_fraction",
-        )
-    },
-}
-# Read by types that take their columns by name.
-NAMED: dict[str, str] = {
-    "field": "columns.text",
-    "text_column": "columns.text",
-    "field_messages": "columns.messages",
-    "field_tools": "columns.tools",
-    "field_thinking": "columns.thinking",
-    "field_chosen": "columns.chosen",
-    "field_rejected": "columns.rejected",
-    "message_field_role": "columns.role",
-    "message_field_content": "columns.content",
-    "message_field_training": "columns.trained",
-    "message_field_training_detail": "columns.trained_detail",
-    "template_thinking_key": "thinking_key",
-    "split_thinking": "split_thinking",
-    "roles_to_train": "roles_to_train",
-    "train_on_eos": "train_on_eos",
-    "train_on_eot": "train_on_eot",
-    "drop_system_message": "drop_system",
-    "chat_template_jinja": "template_text",
-}
-FORMATS: dict[str, str] = {
-    "system_prompt": "system",
-    "system_format": "format.system",
-    "format": "format.both",
-    "no_input_format": "format.alone",
-    "prompt_format": "format.prompt",
-    "chosen_format": "format.chosen",
-    "rejected_format": "format.rejected",
-    "completion_format": "format.completion",
-    "field_system": "columns.system",
-    "field_instruction": "columns.instruction",
-    "field_prompt": "columns.instruction",
-    "field_input": "columns.input",
-    "field_output": "columns.output",
-    "field_chosen": "columns.chosen",
-    "field_rejected": "columns.rejected",
-    "field_completion": "columns.completion",
-    "field_label": "columns.label",
-}
-# What a table under `type` means where it leaves a key out.
-_TABLES: dict[str, dict[str, str]] = {
-    "alpaca": {
-        "columns.instruction": "instruction",
-        "columns.input": "input",
-        "columns.output": "output",
-        "columns.system": "system",
-        "format.both": "{instruction} {input} ",
-        "format.alone": "{instruction} ",
-        "format.system": "{system}",
-    },
-    "preference": {
-        "columns.instruction": "prompt",
-        "columns.system": "system",
-        "columns.chosen": "chosen",
-        "columns.rejected": "rejected",
-    },
-    "kto": {
-        "columns.instruction": "prompt",
-        "columns.system": "system",
-        "columns.completion": "completion",
-        "columns.label": "label",
-    },
-}
-PAIRED = ("dpo", "orpo", "simpo")  # stages with two answers a row
-_NEW = ("weight", "min_turns", "max_turns", "min_turn_length", "input_fraction")  # since 0.21.0
-FORMATTED = "formats"  # the `prompt` of rows with texts of the config's own
-AS_THEY_ARE = "as they are"  # that of rows that the trainer takes as they are
-READY = ".tokens.jsonl"  # the rows that ftc made tokens of
-_UNREAD = ("input_transform", "input_format", "field_human", "field_model")
-_FILE = re.compile(r"\.(jsonl?|csv|tsv|parquet|arrow|txt|zst|gz|zip)$")
-_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 class Spot(NamedTuple):
-    """Where a table stands: the key, such as "datasets", and its number there; whose rows it has."""
+    """Where a table stands: the key, and its number there; whose rows it holds."""
 
     key: str
     side: str
@@ -165,7 +71,7 @@ def read(block: Native, spot: Spot, stage: str, version: str) -> Reading:
 
 def missing(version: str) -> tuple[str, ...]:
     """The keys of a table that this version does not have yet."""
-    return () if at_least(version, "0.21.0") else _NEW
+    return () if at_least(version, "0.21.0") else NEW
 
 
 def _typed(
@@ -176,7 +82,7 @@ def _typed(
     if isinstance(kind, Mapping):
         rows: Rows = {"prompt": FORMATTED}
         rows["layout"] = {"kto": "kto"}.get(stage, "preference" if stage in PAIRED else "alpaca")
-        rows |= _TABLES[rows["layout"]]
+        rows |= TABLES[rows["layout"]]
         told: dict[str, tuple[str, ...]] = {}
         for name, value in kind.items():
             if value is not None and name in FORMATS:
@@ -214,7 +120,7 @@ def _part(path: str, block: Native, rows: Rows, pretraining: bool) -> str | Note
         return Note("ignored", "type: alpaca_chat alone reads it")
     if name in PARTS:
         return PARTS[name]
-    if name in _UNREAD:
+    if name in UNREAD:
         return Note("ignored", "no code of Axolotl reads this key")
     if name not in NAMED and name not in ("message_property_mappings", "roles", "chat_template"):
         return Note("ignored", "no key of a data set: Axolotl never looks at it")
@@ -242,7 +148,7 @@ def _said(word: Any) -> str:
 def _on_hub(block: Native) -> bool:
     """Judgment: Axolotl looks whether the path exists, which ftc cannot know of another machine."""
     path = str(block["path"])
-    plain = _HUB.fullmatch(path) and not _FILE.search(path) and not path.startswith(".")
+    plain = HUB.fullmatch(path) and not FILE.search(path) and not path.startswith(".")
     return bool(plain) and block.get("ds_type") is None
 
 

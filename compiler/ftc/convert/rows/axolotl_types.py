@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftc.convert.meaning import Note
-from ftc.convert.rows import axolotl_sets as sets
+from ftc.convert.rows import axolotl_names as names
 from ftc.convert.rows import templates
 from ftc.convert.rows.parts import Rows
 
@@ -22,10 +22,10 @@ def choose(rows: Rows, stage: str, values: Mapping[str, Any], *, pretraining: bo
     """The data set with what its type needs, the type, and notes by part."""
     rows, notes = _placed(rows)
     prompt, layout = rows.get("prompt"), rows.get("layout")
-    if prompt == sets.FORMATTED:
+    if prompt == names.FORMATTED:
         return rows, _table(rows, stage), notes
     if prompt is not None or layout == "tokens":
-        return rows, prompt if prompt != sets.AS_THEY_ARE else None, notes
+        return rows, prompt if prompt != names.AS_THEY_ARE else None, notes
     if layout == "alpaca" and stage == "sft":
         return _alpaca(rows, values, notes)
     if layout == "openai":
@@ -33,7 +33,7 @@ def choose(rows: Rows, stage: str, values: Mapping[str, Any], *, pretraining: bo
     if layout == "kto" or stage == "kto":
         notes["layout"] = Note("untranslatable", _KTO, training=True)
         return rows, None, notes
-    if stage in sets.PAIRED:
+    if stage in names.PAIRED:
         return _paired(rows, stage, notes)
     if layout == "text":
         return rows, "pretrain" if pretraining else "completion", notes
@@ -100,11 +100,11 @@ def _alpaca(rows: Rows, values: Mapping[str, Any], notes: dict[str, Note]) -> Ch
 
 def _table(rows: Rows, stage: str) -> dict[str, Any]:
     """The table under `type`, with every key that the rows tell of."""
-    pairs = stage in (*sets.PAIRED, "kto")
+    pairs = stage in (*names.PAIRED, "kto")
     skipped = "field_instruction" if pairs else "field_prompt"
     return {
         name: rows[part]
-        for name, part in sets.FORMATS.items()
+        for name, part in names.FORMATS.items()
         if part in rows and name != skipped and (pairs or name not in _PAIR_KEYS)
     }
 

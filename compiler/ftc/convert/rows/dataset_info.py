@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ftc.convert.meaning import Class, Note
-from ftc.convert.rows import axolotl_sets, styles, templates
+from ftc.convert.rows import axolotl_names as names
+from ftc.convert.rows import styles, templates
 from ftc.convert.rows.parts import Rows, below
 
 Entry = Mapping[str, Any]
@@ -164,7 +165,7 @@ def _inside(path: Any, folder: str) -> str:
 
 def _filled(rows: Rows) -> Rows:
     """The rows with columns that Axolotl's words for a type leave unsaid."""
-    if rows.get("prompt") == axolotl_sets.AS_THEY_ARE and "columns.messages" not in rows:
+    if rows.get("prompt") == names.AS_THEY_ARE and "columns.messages" not in rows:
         rows = {"columns.messages": "prompt", "columns.chosen": "chosen", **rows}
         rows = {"columns.rejected": "rejected", **rows}
     if rows.get("layout") == "kto" and "columns.label" not in rows:
@@ -199,12 +200,12 @@ def _write_tags(rows: Rows, held: set[str], notes: dict[str, Note]) -> dict[str,
     roles = below(rows, "roles")
     usual = _DEFAULT_TAGS if role == "from" else _OPENAI_TAGS
     for key, ours in _TAGS.items():
-        names = roles.get(ours)
-        if names:
-            tags[key] = str(names[0] if isinstance(names, list) else names)
+        called = roles.get(ours)
+        if called:
+            tags[key] = str(called[0] if isinstance(called, list) else called)
             held.add(f"roles.{ours}")
-            if isinstance(names, list) and len(names) > 1:
-                further = ", ".join(names[1:])
+            if isinstance(called, list) and len(called) > 1:
+                further = ", ".join(called[1:])
                 why = f"LLaMA-Factory knows one name a role: rows with {further} are dropped"
                 notes[f"roles.{ours}"] = Note("approximate", why, training=True)
         elif not roles:
@@ -218,9 +219,9 @@ _EQUAL = {turns: name for name, turns in reversed(templates.TURNS.items())}
 def template_of(rows: Rows, stage: str) -> tuple[str, str, Note | None]:
     """(template, default system text, what differs) of rows with a text of their own."""
     prompt = rows.get("prompt")
-    if prompt in (None, axolotl_sets.AS_THEY_ARE, "completion"):
+    if prompt in (None, names.AS_THEY_ARE, "completion"):
         return "", "", None
-    if prompt == axolotl_sets.FORMATTED:
+    if prompt == names.FORMATTED:
         return _formatted(rows)
     style = styles.find(str(prompt), stage)
     kind: Class = "approximate" if style.template else "untranslatable"
@@ -253,7 +254,7 @@ def _judge(rows: Rows, stage: str, chats: bool, held: set[str], notes: dict[str,
     for part in ("columns.input", "columns.system"):
         if part in rows and rows.get("prompt") is not None:
             notes[part] = Note("approximate", f"it stops where rows have no column {rows[part]}")
-    if rows.get("prompt") == axolotl_sets.AS_THEY_ARE:
+    if rows.get("prompt") == names.AS_THEY_ARE:
         why = "it reads an answer that is one turn or a text, not a list of turns: look at the rows"
         notes["layout"] = Note("untranslatable", why, training=True)
     layout = rows.get("layout")
