@@ -1,12 +1,12 @@
 """ftc upgrade: what a version takes otherwise, and the rewrite in place."""
 
 import json
-import os
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from backends import environment
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,6 +59,29 @@ def test_a_finding_names_its_line_and_its_reason(case):
         assert it.rewritten or it.todo or not it.breaks or it.kind in ("removed", "value")
         if it.old and it.kind != "default" and not it.path.startswith("datasets["):
             assert edit.parts(it.path)[-1] in lines[it.line - 1]
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("line", versions.VERSIONS, ids=lambda line: line.name)
+def test_the_tool_itself_takes_what_is_said_to_load(line):
+    """Before and after, by its own validator; LLaMA-Factory's does not look at values."""
+    said, configs = {}, []
+    for case in CASES:
+        if case["backend"] != line.name:
+            continue
+        found = upgraded(case, case["before"])
+        written = parse(found.text, found.source.path)
+        for when, config, loads in [
+            ("before", found.source, found.loads),
+            ("after", written, found.mended),
+        ]:
+            if case.get("raises") and not loads:
+                continue
+            said[f"{case['why']}: {when}"] = loads
+            configs.append({"name": f"{case['why']}: {when}", "config": config.values})
+    told = environment.drive(line.backend, line.version, "validate", {"cases": configs})
+    results = told["cases"] if line.backend == "llamafactory" else told
+    assert {name: result["error"] == "" for name, result in results.items()} == said, results
 
 
 @pytest.mark.parametrize("backend", versions.BACKENDS)
@@ -131,7 +154,7 @@ def test_a_folder_is_rewritten_in_place(tmp_path):
     one, two, link = folder / "one.yaml", folder / "deep" / "two.yml", tmp_path / "link.yaml"
     one.write_bytes(b"\xef\xbb\xbf" + old.encode())
     two.write_text(old)
-    os.chmod(two, 0o640)
+    two.chmod(0o640)
     link.symlink_to(two)
     (folder / ".hidden" / "three.yaml").write_text(old)
     (folder / "accelerate.yaml").write_text("compute_environment: LOCAL_MACHINE\nnum_machines: 1\n")

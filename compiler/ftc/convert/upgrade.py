@@ -97,6 +97,7 @@ def upgrade(source: Source, tool: str, version: str, after: str = "") -> Upgrade
                 if one.breaks and not one.rewritten:
                     held.add(path)
     found += _schema(draft, tool, version, held)
+    found.sort(key=lambda it: it.line)
     return Upgrade(source, tuple(found), draft.finished())
 
 

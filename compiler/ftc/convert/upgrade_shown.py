@@ -59,12 +59,12 @@ def _verdict(it: Upgrade, written: bool) -> str:
 def _finding(it: Upgrade, one: Finding, told: set[str]) -> Iterator[str]:
     sign = "!" if one.breaks else "~" if one.training else " "
     place = f"{sign} {it.source.path.name}:{one.line}" if one.line else f"{sign} "
+    old = one.old or f"{one.path} (left out)"
     if one.rewritten:
-        old = one.old or "(left out)"
         new = "; ".join(one.new) or "(taken out)"
         yield f"  {place}  {old} -> {new}"
     else:
-        yield f"  {place}  {one.old or one.path}"
+        yield f"  {place}  {old}"
     for text in (_reason(one), f"to do: {one.todo}" if one.todo else ""):
         if text and text not in told:
             told.add(text)
