@@ -16,7 +16,7 @@ RECIPE := recipes/instagram-scripts.toml
 MODEL := models/SmolLM2-135M-Instruct
 OFFLINE := $(if $(FTC_ONLINE),,--offline)
 
-.PHONY: help demo check test fuzz lint docs bench bench-data bench-augment augment-table parity oracle reserved estimators dev model backends wheel
+.PHONY: help demo check test fuzz lint docs bench bench-data bench-augment augment-table parity oracle reserved estimators corpus dev model backends wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -69,6 +69,10 @@ reserved: dev  ## replay torch's allocator on traces of whole models (minutes), 
 
 estimators: dev  ## ask other memory estimators about the measured runs, and write docs/estimators.md
 	$(PY) tools/estimators.py
+
+corpus: dev  ## convert every config below CORPUS=..., ask the real parsers, print figures (FORMAT=json)
+	@test -n "$(CORPUS)" || { echo "make corpus CORPUS=folder"; exit 2; }
+	@PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) -P tools/corpus.py "$(CORPUS)" --format $(or $(FORMAT),text)
 
 wheel: dev
 	$(PY) tools/check_wheel.py
