@@ -403,8 +403,10 @@ def _drop(config: dict[str, Any], path: str) -> None:
     """Take a key out by its path; those of tables in lists stay, their readers skip them."""
     if "[" in path:
         return
-    *above, name = path.split(".")
+    *above, name = [path] if path in config else path.split(".")
     for part in above:
+        if not isinstance(config.get(part), Mapping):
+            return  # a name with a dot in it
         config[part] = dict(config[part])
         config = config[part]
     config.pop(name, None)

@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ftc import backends
 from ftc.backends import versions
-from ftc.convert import dialect
+from ftc.convert import dialect, neutral
 from ftc.convert.meaning import Native, Reading, Writing, leaves
 from ftc.convert.rows import recipe as rows
 from ftc.plan import PATHS
@@ -20,6 +21,7 @@ from ftc.recipe import SHARES, Recipe
 PLACES = PATHS | {name: f"training.{name}" for name in SHARES}
 CONCEPTS = {path: name for name, path in PLACES.items()}
 ALONE = "stands below [backend.{tool}], for that tool alone"
+WRITTEN = "ftc writes it into every config of this tool"
 _UNSAID: dict[str, tuple[Any, ...]] = {"quant_bits": (0,), "eval_steps": (0,), "gpus": (1,)}
 
 
@@ -91,8 +93,13 @@ def _natives(
             continue
         if note is None and all(name in made.held for name in concepts):
             continue
+        if _written(source, path, value):
+            made.kept[path] = WRITTEN
+            continue
         if any(name.startswith("data.") for name in concepts) or "[" in path:
             continue  # data sets have no place below [backend]
+        if not _sayable(value):
+            continue
         dialect.put(made.native, f"backend.{source}.{path}", value)
         both = bool(concepts) and all(
             name in made.held or (name in there.held and name not in there.lost)
@@ -103,4 +110,11 @@ def _natives(
         if name not in there.lost:
             for path in paths:
                 inner = dialect.look(there.native, path)
-                dialect.put(made.native, f"backend.{other}.{path}", inner)
+                if not _written(other, path, inner):
+                    dialect.put(made.native, f"backend.{other}.{path}", inner)
+
+
+def _written(tool: str, path: str, value: Any) -> bool:
+    """Whether ftc writes a key with this value into every config of the tool."""
+    keys = (key for key in backends.get(tool).KEYS if not key.settings and path in key.natives)
+    return any(value in (key.constant, key.write(neutral.plan({}), "0").get(path)) for key in keys)
