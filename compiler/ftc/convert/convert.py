@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ftc.backends import versions
-from ftc.convert import dialect, kinds, recipe, text
+from ftc.convert import dialect, kinds, recipe, silent, text
 from ftc.convert import source as sources
 from ftc.convert.entry import Entry, counts, entries
 from ftc.convert.meaning import Native, Reading
@@ -26,7 +26,8 @@ FOLDER = "data"  # of dataset_info.json, where a config names no other
 @dataclass(frozen=True)
 class Converted:
     """`text` is the config that comes out, `files` what stands beside it. `implied` are the
-    concepts that the source leaves to its tool, which are said in full now."""
+    concepts that the source leaves to its tool, which are said in full now; `differences` what
+    no key can say."""
 
     source: Path
     tool: str  # of the source
@@ -35,6 +36,7 @@ class Converted:
     version: str  # of the target tool, "" for a recipe
     entries: tuple[Entry, ...]
     implied: Mapping[str, Any]
+    differences: tuple[str, ...]
     native: Mapping[str, Any]
     text: str
     files: Mapping[str, str]
@@ -55,6 +57,7 @@ class Converted:
             "counts": counts(self.entries),
             "lossy": bool(self.lost),
             "implied": dict(self.implied),
+            "differences": list(self.differences),
             "keys": [asdict(it) for it in self.entries],
         }
 
@@ -68,6 +71,7 @@ def convert(source: Source, target: str, *, read_as: str = "", version: str = ""
     line = versions.find(tool, read_as)
     reading = understood(tool, line.version, source)
     left = implied(tool, line.version, source, reading)
+    left |= silent.implied(tool, left | reading.values)
     values = left | reading.values
     if target == RECIPE:
         made = recipe.write(tool, source.values, reading, values)
@@ -79,11 +83,20 @@ def convert(source: Source, target: str, *, read_as: str = "", version: str = ""
         left = {name: it for name, it in left.items() if _said(target, new, name, it)}
         values = left | reading.values
         made = dialect.write(target, new, values)
-        made.add((axolotl if target == "axolotl" else llamafactory).write(values, new))
+        made.add((axolotl if target == "axolotl" else llamafactory).write(values, new, source=tool))
         shown = text.native(target, new, made, source, reading)
-    found = entries(source.values, reading, made, source.lines)
     return Converted(
-        source.path, tool, line.version, target, new, found, left, made.native, shown, made.files
+        source=source.path,
+        tool=tool,
+        read_as=line.version,
+        target=target,
+        version=new,
+        entries=entries(tool, source.values, reading, made, source.lines),
+        implied=left,
+        differences=tuple(silent.differences(tool, target, values, made.held)),
+        native=made.native,
+        text=shown,
+        files=made.files,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftc.backends import fields
 from ftc.convert.dialect import look
 from ftc.convert.meaning import Class, Note, Reading, Writing, leaves
 
@@ -19,7 +20,7 @@ CLASSES: tuple[Class, ...] = (
     "site",
 )
 GRAVEST: tuple[Class, ...] = ("untranslatable", "approximate")
-ALONE = "kept for {tool} alone"
+LOSSES: tuple[Class, ...] = (*GRAVEST, "converted", "site", "ignored")  # the gravest first
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,16 @@ class Entry:
 
 
 def entries(
+    tool: str,
     config: Mapping[str, Any],
     reading: Reading,
     writing: Writing,
     lines: Mapping[str, int],
 ) -> tuple[Entry, ...]:
     """One entry for each key that is set, in the order of the config."""
-    return tuple(_entry(path, value, reading, writing, lines) for path, value in leaves(config))
+    return tuple(
+        _entry(tool, path, value, reading, writing, lines) for path, value in leaves(config)
+    )
 
 
 def counts(found: Iterable[Entry]) -> dict[Class, int]:
@@ -58,7 +62,7 @@ def counts(found: Iterable[Entry]) -> dict[Class, int]:
 
 
 def _entry(
-    path: str, value: Any, reading: Reading, writing: Writing, lines: Mapping[str, int]
+    tool: str, path: str, value: Any, reading: Reading, writing: Writing, lines: Mapping[str, int]
 ) -> Entry:
     line = lines.get(path, 0)
     if path in writing.kept:  # as it was, for its own tool
@@ -71,15 +75,17 @@ def _entry(
     concepts = reading.heard.get(path, ())
     lost = [writing.lost[name] for name in concepts if name in writing.lost]
     to = {key: look(writing.native, key) for name in concepts for key in writing.held.get(name, ())}
-    for kind in GRAVEST:
+    missing = [name for name in concepts if name not in writing.held and name not in writing.lost]
+    for kind in () if missing else LOSSES:
         notes = [note for note in lost if note.kind == kind]
         if notes:
             why = "; ".join(dict.fromkeys(note.why for note in notes))
             return Entry(path, value, kind, to, why, line, any(note.training for note in notes))
-    missing = [name for name in concepts if name not in writing.held]
     if missing or not concepts:
-        names = ", ".join(missing) or path
-        return Entry(path, value, "untranslatable", to, f"no key holds {names}", line, True)
+        field = fields.find(tool, path)
+        why = (field and field.why) or f"no key holds {', '.join(missing) or path}"
+        training = field.training if field and field.concept else True
+        return Entry(path, value, "untranslatable", to, why, line, training)
     same = len(to) == 1 and all(_alike(value, new) for new in to.values())
     return Entry(path, value, "exact" if same else "converted", to, "", line)
 

@@ -33,9 +33,9 @@ class Reading:
     settled: dict[str, Note] = field(default_factory=dict)
 
     def add(self, other: Reading) -> None:
-        """Take over all that another reading of the same config has found."""
+        """Take over what another reading of the same config has found beside this one."""
         self.values |= other.values
-        self.settled |= other.settled
+        self.settled = other.settled | self.settled
         for path, concepts in other.heard.items():
             self.heard[path] = tuple(dict.fromkeys((*self.heard.get(path, ()), *concepts)))
 

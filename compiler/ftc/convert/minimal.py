@@ -17,8 +17,12 @@ from ftc.plan import PATHS
 from ftc.recipe import SHARES, Recipe
 from ftc.resolve import resolve
 
-CHOSEN = {*PATHS.values(), *(f"training.{name}" for name in SHARES)}
-KEPT = {"model.id", "model.revision", "stage"}  # what the run is, not how it is done
+# How the run is done, not what it is or where: facts are looked up once.
+CHOSEN = {
+    path
+    for path in (*PATHS.values(), *(f"training.{name}" for name in SHARES))
+    if path == "method" or path.startswith(("training.", "lora.", "preference."))
+}
 
 
 def minimal(found: Converted, *, offline: bool) -> Converted:
@@ -44,7 +48,7 @@ def minimal(found: Converted, *, offline: bool) -> Converted:
 
 def _settings(tables: Mapping[str, Any]) -> Iterator[str]:
     for path, _ in leaves(tables):
-        if path in CHOSEN and path not in KEPT:
+        if path in CHOSEN:
             yield path
 
 

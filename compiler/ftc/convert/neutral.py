@@ -18,6 +18,7 @@ _NEUTRAL: dict[str, Any] = {
     "zero_stage": 0,
     "dtype": "bf16",
     "packing": False,
+    "liger_kernel": False,
     "has_tools": False,
     "tokens": "native",
     "segments": "none",

@@ -93,7 +93,7 @@ def _natives(
             continue
         if note is None and all(name in made.held for name in concepts):
             continue
-        if _written(source, path, value):
+        if _written(source, path, value, values):
             made.kept[path] = WRITTEN
             continue
         if any(name.startswith("data.") for name in concepts) or "[" in path:
@@ -110,11 +110,22 @@ def _natives(
         if name not in there.lost:
             for path in paths:
                 inner = dialect.look(there.native, path)
-                if not _written(other, path, inner):
+                if not _written(other, path, inner, values):
                     dialect.put(made.native, f"backend.{other}.{path}", inner)
 
 
-def _written(tool: str, path: str, value: Any) -> bool:
-    """Whether ftc writes a key with this value into every config of the tool."""
-    keys = (key for key in backends.get(tool).KEYS if not key.settings and path in key.natives)
-    return any(value in (key.constant, key.write(neutral.plan({}), "0").get(path)) for key in keys)
+def _written(tool: str, path: str, value: Any, values: Mapping[str, Any]) -> bool:
+    """Whether ftc writes a key with this value by itself into a config of the tool."""
+    for key in backends.get(tool).KEYS:
+        if not key.settings and path in key.natives:
+            if key.constant is None:
+                return key.write(neutral.plan(values), "0").get(path) == value
+            return bool(key.constant == value)
+    return False
+
+
+def _sayable(value: Any) -> bool:
+    """Whether TOML can hold a value: it has no null."""
+    if isinstance(value, Mapping):
+        return all(map(_sayable, value.values()))
+    return all(map(_sayable, value)) if isinstance(value, list) else value is not None

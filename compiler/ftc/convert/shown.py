@@ -33,6 +33,7 @@ def ledger(found: Converted, *, whole: bool = False) -> str:
         some = [it for it in found.entries if it.kind == kind and (whole or _told(it))]
         if some:
             lines += ["", kind, *(line for it in some for line in _lines(it))]
+    lines += [f"\nno key says it: {text}" for text in found.differences]
     if found.implied:
         lines += ["", f"{len(found.implied)} values that {tool} takes by itself are said in full"]
     return "\n".join(lines)

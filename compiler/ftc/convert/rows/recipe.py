@@ -32,6 +32,13 @@ _CALLS = {"call": "assistant"}  # who makes a call
 _LAYOUTS = {"sharegpt": "messages"}
 _FOUND = ("role", "content")  # ftc sees by itself what the keys of a turn are called
 _REASONING = ("reasoning_content", "thinking")  # keys of a turn that `ftc.data.turns` reads
+# What ftc does with every row, and no recipe says.
+_ALWAYS: dict[str, tuple[Any, ...]] = {
+    "roles_to_train": (["assistant"],),
+    "train_on_eos": ("turn", "all"),
+    "split": ("train",),
+    "prompt": (None,),
+}
 _GUESSED = "what its columns are is not known: ftc looks at the rows"
 
 
@@ -156,6 +163,9 @@ def _table(rows: Rows, number: int, values: Mapping[str, Any], writing: Writing)
             "untranslatable", "of a file ftc reads all rows: see samples", training=True
         )
         del table["split"], held["split"]
+    for part, same in _ALWAYS.items():
+        if rows.get(part) in same and (part != "split" or "hub" not in rows):
+            held.setdefault(part, ())
     writing.held |= spread("train", number, held)
     writing.lost |= spread(
         "train", number, {part: it for part, it in notes.items() if part in rows}
@@ -226,8 +236,12 @@ def _write_eval(values: Mapping[str, Any], data: dict[str, Any], writing: Writin
     held_out = gather(values, "eval")
     if held_out and "path" in held_out[0]:
         data["eval_path"] = held_out[0]["path"]
-        parts = dict.fromkeys(("path", "layout", *(it for it in held_out[0] if "." in it)))
+        same = [it for it, always in _ALWAYS.items() if held_out[0].get(it) in always]
+        parts = ("path", "layout", *same, *(it for it in held_out[0] if "." in it))
         writing.held |= spread("eval", 0, dict.fromkeys(parts, ("data.eval_path",)))
+        for concept in ("data.eval_share", "data.eval_count"):
+            if values.get(concept) == 0:
+                writing.held[concept] = ("data.eval_path",)
     elif held_out:
         data["eval"] = 0.0
     elif "data.eval_share" in values:
