@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,14 +41,15 @@ class Chat:
         self._bound = Bound(endpoint.structured)
         self._without: list[str] = []
         local = urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
-        self._client = httpx2.AsyncClient(
+        outside = not local  # a proxy has no way to this machine
+        self._client = partial(
+            httpx2.AsyncClient,
             headers={"Content-Type": "application/json", **headers},
             timeout=endpoint.timeout,
-            limits=httpx2.Limits(
-                max_connections=endpoint.in_flight, max_keepalive_connections=endpoint.in_flight
-            ),
-            trust_env=not local,  # a proxy has no way to this machine
+            verify=httpx2.create_ssl_context(trust_env=outside),
+            trust_env=outside,
         )
+        self._idle: list[httpx2.AsyncClient] = []  # of a connection each: pools search through all
 
     def body(self, question: Question, seed: int, way: Way) -> dict[str, Any]:
         """The request."""
@@ -80,7 +82,8 @@ class Chat:
 
     async def close(self) -> None:
         """As `Provider`."""
-        await self._client.aclose()
+        for client in self._idle:
+            await client.aclose()
 
     def notes(self) -> list[str]:
         """As `Provider`."""
@@ -90,10 +93,11 @@ class Chat:
     async def _sent(self, body: dict[str, Any]) -> bytes:
         """The bytes of a response with status 200."""
         content = json.dumps(body)  # ASCII: half a surrogate pair is the server's to refuse
+        client = self._idle.pop() if self._idle else self._client()
         try:
             async with (
                 asyncio.timeout(self._target.endpoint.timeout),
-                self._client.stream("POST", self._url, content=content) as response,
+                client.stream("POST", self._url, content=content) as response,
             ):
                 data = bytearray()
                 async for chunk in response.aiter_bytes():
@@ -114,6 +118,8 @@ class Chat:
             ) from error
         except httpx2.RequestError as error:
             raise Trouble("connection cut", str(error)) from error
+        finally:
+            self._idle.append(client)
 
     def _read(self, data: bytes, question: Question) -> Answer:
         try:
