@@ -31,6 +31,7 @@ class Change(Part):
     keys: list[str] = Described(min_length=1)
     kind: Kind
     version: str = Described("", description='the first that has it; "": long ago')
+    until: str = Described("", description="the last that has it; not given: all since")
     value: Any = Described(None, description="of the key itself; not given: any, false too")
     when: dict[str, Any] = Described({}, description="all of these, by path")
     unless: dict[str, Any] = Described({}, description="none of these")
@@ -61,7 +62,9 @@ class Change(Part):
     def applies(self, after: tuple[int, ...], upto: tuple[int, ...]) -> bool:
         """Whether a config of version `after` meets it on `upto`. What a key is called and takes
         holds however old a config is; another default does not matter to one that knew it."""
-        since = number(self.version)
+        since, last = number(self.version), number(self.until)
+        if last and upto > last:
+            return False
         return since <= upto and (self.kind not in ("default", "meaning") or since > after)
 
     def places(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,6 @@ The changes are data (`changes.toml`); beside them the version's schema is asked
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -16,8 +15,9 @@ from typing import Any
 from ftc.backends import schemas, versions
 from ftc.convert import changes, edit
 from ftc.convert.changes import Change
+from ftc.convert.draft import Draft
 from ftc.convert.edit import Cannot
-from ftc.convert.source import Source, parse
+from ftc.convert.source import Source
 
 _NUMBERS = {"a whole number": int, "a number": float}
 
@@ -84,7 +84,7 @@ def upgrade(source: Source, tool: str, version: str, after: str = "") -> Upgrade
 
     The tool must be that of the config (`ftc.convert.kinds.training`).
     """
-    draft = _Draft(source)
+    draft = Draft(source)
     found: list[Finding] = []
     held: set[str] = set()  # a person has to mend these: nothing else is said of them
     for change in changes.table(tool):
@@ -101,67 +101,7 @@ def upgrade(source: Source, tool: str, version: str, after: str = "") -> Upgrade
     return Upgrade(source, tuple(found), draft.finished())
 
 
-class _Draft:
-    """The config on its way: its values and its text say the same after every step."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.values, self.text = deepcopy(source.values), source.text
-        self.lines = dict(source.lines)
-
-    def line(self, path: str) -> int:
-        """Where a key, or the nearest one above it, stands in the file as it was; 0: nowhere."""
-        while path and path not in self.lines:
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return self.lines.get(path, 0)
-
-    def rename(self, path: str, to: str) -> None:
-        where, name = edit.parts(path), str(edit.parts(to)[-1])
-        if self.source.form == "yaml":
-            self.text = edit.rename(self.text, where, name)
-        table = edit.look(self.values, where[:-1])
-        pairs = [(name if key == where[-1] else key, value) for key, value in table.items()]
-        table.clear()
-        table.update(pairs)
-
-    def write(self, path: str, value: Any, after: str) -> None:
-        where, behind = edit.parts(path), edit.parts(after)
-        table = edit.look(self.values, where[:-1])
-        there = isinstance(table, dict) and where[-1] in table
-        if self.source.form == "yaml":
-            if there:
-                self.text = edit.replace(self.text, where, value)
-            else:
-                self.text = edit.insert(self.text, where, value, behind)
-        edit.put(self.values, where, value)
-
-    def remove(self, path: str) -> None:
-        if self.source.form == "yaml":
-            self.text = edit.remove(self.text, edit.parts(path))
-        edit.take(self.values, edit.parts(path))
-
-    def check(self) -> None:
-        """Cannot where the text does not say what the values are."""
-        if self.source.form != "yaml":
-            return
-        if parse(self.text, self.source.path, "yaml").values != self.values:
-            raise Cannot("an anchor stands for it")
-
-    def finished(self) -> str:
-        if self.source.form == "yaml" or self.values == self.source.values:
-            return self.text
-        indent = re.search(r"\n([ \t]+)", self.source.text)
-        dumped = json.dumps(
-            self.values,
-            indent=indent[1] if indent else None,
-            ensure_ascii=self.source.text.isascii(),
-        )
-        end = self.source.text[len(self.source.text.rstrip()) :]
-        newline = "\r\n" if "\r\n" in self.source.text else "\n"
-        return dumped.replace("\n", newline) + end
-
-
-def _met(draft: _Draft, change: Change, path: str, star: str) -> Finding:
+def _met(draft: Draft, change: Change, path: str, star: str) -> Finding:
     """Say a change of a config, and make it in the draft if that can be done."""
     value = edit.look(draft.values, edit.parts(path))
     shown = next((key for key in change.when if edit.look(draft.values, edit.parts(key))), path)
@@ -206,7 +146,7 @@ def _joined(found: list[Finding], one: Finding) -> Finding:
     return one
 
 
-def _rewritten(draft: _Draft, change: Change, path: str, star: str, near: str) -> tuple[str, ...]:
+def _rewritten(draft: Draft, change: Change, path: str, star: str, near: str) -> tuple[str, ...]:
     """Make a change; the keys that were written. Cannot where a person has to look at it."""
     value = edit.look(draft.values, edit.parts(path))
     wanted = dict(_wanted(change, value, path, star))
@@ -248,7 +188,7 @@ def _wanted(change: Change, value: Any, path: str, star: str) -> Iterator[tuple[
         yield changes.filled(name, path, star), value if new == changes.VALUE else deepcopy(new)
 
 
-def _schema(draft: _Draft, tool: str, version: str, held: set[str]) -> Iterator[Finding]:
+def _schema(draft: Draft, tool: str, version: str, held: set[str]) -> Iterator[Finding]:
     """What the version's schema says of the config, as far as no change of the table does."""
     older = [it.version for it in versions.of(tool) if it.version != version]
     dead = [_unknown(tool, other, draft.values) for other in older]
