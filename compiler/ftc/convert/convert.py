@@ -65,10 +65,13 @@ class Converted:
 def convert(source: Source, target: str, *, read_as: str = "", version: str = "") -> Converted:
     """The same run for `target`: "recipe" or a tool, in these versions, else those preferred.
 
-    FtcError when the source is no training config.
+    `read_as` and `version` name versions, the one with its tool: "axolotl@0.19.0". FtcError when the
+    source is no training config.
     """
     tool = kinds.training(source)
-    line = versions.find(tool, read_as)
+    line = versions.parse(read_as) if read_as else versions.find(tool)
+    if line.backend != tool:
+        raise FtcError(f"{source.path}: is a config of {tool}, not of {line.backend}")
     reading = understood(tool, line.version, source)
     left = implied(tool, line.version, source, reading)
     left |= silent.implied(tool, left | reading.values)

@@ -21,6 +21,26 @@ IGNORED = {
     "axolotl": "Axolotl ignores it without a word",
     "llamafactory": "LLaMA-Factory does not start with it",
 }
+# Settings of the plan that change no weight: speed, memory, what is looked at meanwhile.
+HARMLESS = frozenset(
+    (
+        "attention",
+        "gradient_checkpointing",
+        "liger_kernel",
+        "zero_stage",
+        "offload_optimizer",
+        "eval_steps",
+        "eval_batch",
+        "save_steps",
+        "save_total_limit",
+        "logging_steps",
+        "device",
+    )
+)
+PLUGINS = {
+    "LigerPlugin": "axolotl.integrations.liger.LigerPlugin",
+    "CutCrossEntropyPlugin": "axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin",
+}
 # Values that a tool means where it writes no key.
 LEFT_OUT: tuple[Any, ...] = (False, None, 0, "", (), [])
 
@@ -97,16 +117,28 @@ def write(backend: str, version: str, values: Mapping[str, Any]) -> Writing:
     for name, (other, share) in SHARES.items():
         if name in values and name not in made.held and other not in made.held:
             _write_share(backend, version, name, {**values, other: share(values)}, made)
+    _plug_in(backend, version, made)
     _read_back(backend, values, made)
     _accepted(backend, version, made)
     return made
 
 
+def _plug_in(backend: str, version: str, made: Writing) -> None:
+    """Name the plugins that keys belong to which were written."""
+    for _, message, _ in schemas.problems(backend, version, made.native):
+        name = message.rpartition(" ")[2]
+        if message.startswith(schemas.UNKNOWN) and name in PLUGINS:
+            named = made.native.setdefault("plugins", [])
+            named.extend([PLUGINS[name]] if PLUGINS[name] not in named else [])
+
+
 def _per_epoch(name: str) -> Callable[[Mapping[str, Any]], float | None]:
     def share(values: Mapping[str, Any]) -> float | None:
         """So many times an epoch as a share of all steps; None where epochs are not known."""
+        if isinstance(values[name], str) or "max_steps" in values:
+            return None
         whole = values[name] * values.get("epochs", 0)
-        return round(1 / whole, 6) if whole > 1 and "max_steps" not in values else None
+        return round(1 / whole, 6) if whole > 1 else None
 
     return share
 
@@ -298,7 +330,7 @@ def _write_key(key: Key, version: str, values: Mapping[str, Any], made: Writing)
 
 
 def _no_value(name: str, value: Any) -> Note:
-    return Note("untranslatable", f"it has no {name} {value!r}", training=True)
+    return Note("untranslatable", f"it has no {name} {value!r}", name not in HARMLESS)
 
 
 def _read_back(backend: str, values: Mapping[str, Any], made: Writing) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftc.backends import fields
+from ftc.convert import dialect
 from ftc.convert.dialect import look
 from ftc.convert.meaning import Class, Note, Reading, Writing, leaves
 
@@ -84,7 +85,8 @@ def _entry(
     if missing or not concepts:
         field = fields.find(tool, path)
         why = (field and field.why) or f"no key holds {', '.join(missing) or path}"
-        training = field.training if field and field.concept else True
+        told = field and field.concept
+        training = field.training if told else not set(missing) <= dialect.HARMLESS
         return Entry(path, value, "untranslatable", to, why, line, training)
     same = len(to) == 1 and all(_alike(value, new) for new in to.values())
     return Entry(path, value, "exact" if same else "converted", to, "", line)
