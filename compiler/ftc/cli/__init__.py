@@ -15,6 +15,7 @@ from ftc import __version__
 from ftc.cli import (
     augment,
     convert,
+    diff,
     environments,
     estimate,
     parity,
@@ -93,6 +94,7 @@ for _command in (
     recipes.build,
     convert.convert,
     upgrade.upgrade,
+    diff.diff,
     estimate.estimate,
     parity.show,
     parity.verify,
