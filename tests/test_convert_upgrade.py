@@ -120,6 +120,42 @@ def test_changes_are_told_by_version():
     assert not default.applies((), (0, 19, 0))
 
 
+HEAD = "base_model: a\nlearning_rate: 1e-4\ndatasets:\n- {path: x, type: alpaca}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("fsdp:\n- offload\nfsdp_config:\n", "fsdp_config: {offload_params: true}\n"),
+        ("fsdp: [offload]\nfsdp_config: {} # c\n", "fsdp_config: {offload_params: true} # c\n"),
+        ("fsdp: !!seq [offload]\n", "fsdp_config:\n  offload_params: true\n"),
+        ("fsdp_config:\n  forward_prefetch: true\n", "fsdp_config: {}\n"),
+        (
+            "vllm:\n  serve_module: trl.scripts.vllm_serve\n",
+            "vllm: {gpu_memory_utilization: 0.9}\n",
+        ),
+        ("evaluation_strategy: steps\neval_strategy:\n", "eval_strategy: steps\n"),
+        ("'gc_steps' : 5\n", "torch_empty_cache_steps: 5\ngc_collect_steps: 5\n"),
+        ("gradient_checkpointing: >-\n  offload_disk\n", None),
+        ("? fsdp\n: [offload]\n", ""),
+        ("fsdp: &a [offload]\nother: *a\n", ""),
+        ("fsdp: [offload]\nfsdp_config: [1]\n", ""),
+        ("fsdp: [[offload]]\n", ""),
+        ("fsdp: {}\n", ""),
+        ("x: &f\n  sharding_strategy: FULL_SHARD\nfsdp_config:\n  <<: *f\n", ""),
+    ],
+)
+def test_text_that_is_written_in_other_ways(before, after):
+    """`after` "": nothing is changed, and nothing breaks."""
+    case = {"backend": "axolotl@0.21.0"}
+    whole = ["---\n" + HEAD + before + "...\n", HEAD + before.rstrip("\n")]
+    for text in (HEAD + before, before + HEAD, *whole):
+        found = upgraded(case, text)
+        if after is not None:
+            assert found.text == text.replace(before.rstrip("\n"), (after or before).rstrip("\n"))
+        assert not upgraded(case, found.text).changed
+
+
 BASE = """base_model: acme/tiny
 datasets:
   - path: rows.jsonl

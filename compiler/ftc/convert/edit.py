@@ -18,6 +18,7 @@ from ftc.convert import yaml_text
 
 Path = tuple[str | int, ...]
 Pair = tuple[yaml.Node, yaml.Node]
+_NULL = "tag:yaml.org,2002:null"
 _WIDE = 10**6  # PyYAML folds longer lines
 _PARTS = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -79,12 +80,14 @@ def replace(text: str, path: Path, value: Any) -> str:
 
 
 def remove(text: str, path: Path) -> str:
-    """Take a key out with its value, and with the comment behind it."""
+    """Take a key out with its value, and with the comment behind it; its table stays, if empty."""
     table, at = _entry(text, path)
     pairs: list[Pair] = table.value
     key, start, end = pairs[at][0], pairs[at][0].start_mark.index, _end(text, pairs[at])
     if len(pairs) == 1:
-        raise Cannot("it is the only key of its table")
+        if len(path) == 1 or isinstance(path[-2], int):
+            raise Cannot("it is the only key of its table")
+        return replace(text, path[:-1], {})
     after = pairs[at + 1][0].start_mark.index if at + 1 < len(pairs) else len(text)
     if table.flow_style:
         return _cut(text, start, after) if at + 1 < len(pairs) else _last(text, pairs)
@@ -103,8 +106,8 @@ def insert(text: str, path: Path, value: Any, after: Path = ()) -> str:
     """Write a new key behind another one of its table, else at the table's end; tables above it
     that are not there are made."""
     if len(path) > 1:
-        above = look(yaml_text.parse(text).values, path[:-1])
-        if above is None:
+        above = _node(text, path[:-1])
+        if above is None or above.tag == _NULL:
             name = path[-2]
             if not isinstance(name, str):
                 raise Cannot("there is no such item")
@@ -182,11 +185,14 @@ def _entry(text: str, path: Path) -> tuple[Any, int]:
 
 
 def _empty(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and not node.value and node.style is None
+    return isinstance(node, yaml.ScalarNode) and not node.value and not node.style
 
 
 def _colon(text: str, key: yaml.Node) -> int:
-    return text.index(":", key.end_mark.index) + 1
+    at = text.find(":", key.end_mark.index)
+    if at < 0:
+        raise Cannot("there is no colon behind it")
+    return at + 1
 
 
 def _end(text: str, pair: Pair) -> int:

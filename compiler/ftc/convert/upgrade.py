@@ -12,12 +12,15 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import yaml
+
 from ftc.backends import schemas, versions
 from ftc.convert import changes, edit
 from ftc.convert.changes import Change
 from ftc.convert.draft import Draft
 from ftc.convert.edit import Cannot
 from ftc.convert.source import Source
+from ftc.errors import FtcError
 
 _NUMBERS = {"a whole number": int, "a number": float}
 
@@ -117,10 +120,11 @@ def _met(draft: Draft, change: Change, path: str, star: str) -> Finding:
             todo, done = "", True
             for written in new:
                 draft.lines.setdefault(written, line)
-        except Cannot as error:
+        except (Cannot, FtcError, yaml.YAMLError) as error:
             draft.values, draft.text = kept
             new = ()
-            todo = change.todo or f"change it by hand: {error}"
+            said = str(error) if isinstance(error, Cannot) else "its text is written unusually"
+            todo = change.todo or f"change it by hand: {said}"
     return Finding(
         path=path,
         line=line,
