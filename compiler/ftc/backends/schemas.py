@@ -8,7 +8,7 @@ problems wherever the schema names the keys.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ _NAMES = {
     "string": "text",
 }
 
+_NUMBERS = {"a whole number": int, "a number": float}
 _LIMITS = {
     "minimum": ">=",
     "exclusiveMinimum": ">",
@@ -65,7 +66,8 @@ def problems(backend: str, version: str, native: Mapping[str, Any]) -> list[Prob
     unknown version.
     """
     schema = _merged(_load(backend, version), native)
-    result = [*_unknown(schema, native), *_choices(schema, native), *_types(schema, native)]
+    types = _types(schema, native, lax=backend == "axolotl")
+    result = [*_unknown(schema, native), *_choices(schema, native), *types]
     return sorted(dict.fromkeys(result))
 
 
@@ -175,13 +177,35 @@ def _choices(root: Shape, native: Mapping[str, Any]) -> Iterator[Problem]:
             )
 
 
-def _types(root: Shape, native: Mapping[str, Any]) -> Iterator[Problem]:
+def _types(root: Shape, native: Mapping[str, Any], lax: bool) -> Iterator[Problem]:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - a sixth of a second to import
 
     checked = {key: value for key, value in native.items() if key in root["properties"]}
     schema = {"properties": root["properties"], "$defs": root["$defs"]}
     for error in Draft202012Validator(schema).iter_errors(checked):
-        yield _described(root, error)
+        problem = _described(root, error)
+        if not (lax and _taken(_look(native, error.absolute_path), problem[1])):
+            yield problem
+
+
+def _look(value: Any, path: Iterable[Any]) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def _taken(value: Any, message: str) -> bool:
+    """Axolotl's pydantic takes a number written as text, and true as a number."""
+    if not isinstance(value, (str, bool)):
+        return False
+    for words, make in _NUMBERS.items():
+        if f"is not {words}" in message or f"or {words}" in message:
+            try:
+                make(value)
+            except ValueError:
+                continue
+            return True
+    return False
 
 
 def _described(root: Shape, error: Any) -> Problem:

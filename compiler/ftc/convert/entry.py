@@ -85,8 +85,9 @@ def _entry(
     if missing or not concepts:
         field = fields.find(tool, path)
         why = (field and field.why) or f"no key holds {', '.join(missing) or path}"
-        told = field and field.concept
-        training = field.training if told else not set(missing) <= dialect.HARMLESS
+        training = not set(missing) <= dialect.HARMLESS
+        if field and field.concept:
+            training = field.training
         return Entry(path, value, "untranslatable", to, why, line, training)
     same = len(to) == 1 and all(_alike(value, new) for new in to.values())
     return Entry(path, value, "exact" if same else "converted", to, "", line)

@@ -119,7 +119,7 @@ def _written(tool: str, path: str, value: Any, values: Mapping[str, Any]) -> boo
     for key in backends.get(tool).KEYS:
         if not key.settings and path in key.natives:
             if key.constant is None:
-                return key.write(neutral.plan(values), "0").get(path) == value
+                return bool(key.write(neutral.plan(values), "0").get(path) == value)
             return bool(key.constant == value)
     return False
 

@@ -22,8 +22,6 @@ from ftc.convert.edit import Cannot
 from ftc.convert.source import Source
 from ftc.errors import FtcError
 
-_NUMBERS = {"a whole number": int, "a number": float}
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -199,7 +197,7 @@ def _schema(draft: Draft, tool: str, version: str, held: set[str]) -> Iterator[F
     for path, message, near in schemas.problems(tool, version, draft.values):
         value = edit.look(draft.values, edit.parts(path))
         unknown = schemas.UNKNOWN in message
-        if _within(path, held) or (not unknown and _taken(tool, value, message)):
+        if _within(path, held):
             continue
         if unknown and tool == "axolotl" and not changes.matches(value, "*"):
             continue  # a key that is not known and says nothing
@@ -233,20 +231,6 @@ def _unknown(tool: str, version: str, values: Mapping[str, Any]) -> set[str]:
 
 def _within(path: str, held: set[str]) -> bool:
     return any(path == it or path.startswith((f"{it}.", f"{it}[")) for it in held)
-
-
-def _taken(tool: str, value: Any, message: str) -> bool:
-    """Axolotl's pydantic takes a number written as text, and true as a number."""
-    if tool != "axolotl" or not isinstance(value, (str, bool)):
-        return False
-    for words, make in _NUMBERS.items():
-        if f"is not {words}" in message or f"or {words}" in message:
-            try:
-                make(value)
-            except ValueError:
-                continue
-            return True
-    return False
 
 
 def _line(path: str, value: Any) -> str:
