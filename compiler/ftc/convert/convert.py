@@ -12,7 +12,7 @@ from ftc.backends import versions
 from ftc.convert import dialect, kinds, recipe, silent, text
 from ftc.convert import source as sources
 from ftc.convert.entry import Entry, counts, entries
-from ftc.convert.meaning import Native, Reading
+from ftc.convert.meaning import Native, Reading, leaves
 from ftc.convert.rows import axolotl, llamafactory
 from ftc.convert.source import Source
 from ftc.errors import FtcError
@@ -65,8 +65,8 @@ class Converted:
 def convert(source: Source, target: str, *, read_as: str = "", version: str = "") -> Converted:
     """The same run for `target`: "recipe" or a tool, in these versions, else those preferred.
 
-    `read_as` and `version` name versions, the one with its tool: "axolotl@0.19.0". FtcError when the
-    source is no training config.
+    `read_as` names a version with its tool: "axolotl@0.19.0". FtcError when the source is no
+    training config.
     """
     tool = kinds.training(source)
     line = versions.parse(read_as) if read_as else versions.find(tool)
@@ -87,6 +87,7 @@ def convert(source: Source, target: str, *, read_as: str = "", version: str = ""
         values = left | reading.values
         made = dialect.write(target, new, values)
         made.add((axolotl if target == "axolotl" else llamafactory).write(values, new, source=tool))
+        dialect.unread(target, made)
         shown = text.native(target, new, made, source, reading)
     return Converted(
         source=source.path,
@@ -115,10 +116,14 @@ def understood(tool: str, version: str, source: Source) -> Reading:
     """What a training config says, rows included."""
     found = dialect.read(tool, version, source.values)
     alive = {key: value for key, value in source.values.items() if key not in found.settled}
-    if tool == "axolotl":
-        found.add(axolotl.read(alive, version))
-    else:
-        found.add(llamafactory.read(alive, version, _described(source)))
+    try:
+        if tool == "axolotl":
+            found.add(axolotl.read(alive, version))
+        else:
+            found.add(llamafactory.read(alive, version, _described(source)))
+    except dialect.UNREADABLE as error:
+        note = dialect.refused(error)
+        found.settled |= {path: note for path, _ in leaves(alive) if path not in found.heard}
     return found
 
 

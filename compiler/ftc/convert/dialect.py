@@ -37,6 +37,8 @@ HARMLESS = frozenset(
         "device",
     )
 )
+# What a reader raises on a value that its tool would refuse, too.
+UNREADABLE = (TypeError, ValueError, KeyError, AttributeError)
 PLUGINS = {
     "LigerPlugin": "axolotl.integrations.liger.LigerPlugin",
     "CutCrossEntropyPlugin": "axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin",
@@ -123,6 +125,26 @@ def write(backend: str, version: str, values: Mapping[str, Any]) -> Writing:
     return made
 
 
+def unread(backend: str, made: Writing) -> None:
+    """Take out of a whole config what the tool would not read beside the rest of it."""
+    for path, value in list(leaves(made.native)):
+        field = fields.find(backend, path)
+        why = next(
+            (it for above in _above(path) if (it := _unmet(backend, made.native, above))), ""
+        )
+        if not why or field is None or field.data:
+            continue
+        _drop(made.native, path)
+        for name in [name for name, paths in made.held.items() if path in paths]:
+            left = tuple(it for it in made.held[name] if it != path)
+            if left or value in LEFT_OUT:
+                made.held[name] = left
+            else:
+                del made.held[name]
+                training = field.training if field.concept else name not in HARMLESS
+                made.lost[name] = Note("untranslatable", f"{path}: {why}", training)
+
+
 def _plug_in(backend: str, version: str, made: Writing) -> None:
     """Name the plugins that keys belong to which were written."""
     for _, message, _ in schemas.problems(backend, version, made.native):
@@ -135,7 +157,7 @@ def _plug_in(backend: str, version: str, made: Writing) -> None:
 def _per_epoch(name: str) -> Callable[[Mapping[str, Any]], float | None]:
     def share(values: Mapping[str, Any]) -> float | None:
         """So many times an epoch as a share of all steps; None where epochs are not known."""
-        if isinstance(values[name], str) or "max_steps" in values:
+        if not isinstance(values[name], (int, float)) or "max_steps" in values:
             return None
         whole = values[name] * values.get("epochs", 0)
         return round(1 / whole, 6) if whole > 1 else None
@@ -253,8 +275,8 @@ def _by_keys(backend: str, version: str, config: Native) -> Reading:
             continue
         try:
             values = key.read(config)
-        except (TypeError, ValueError, KeyError) as error:
-            found.settled |= {path: _refused(error) for path in _below(config, set_)}
+        except UNREADABLE as error:
+            found.settled |= {path: refused(error) for path in _below(config, set_)}
             continue
         values = {name: value for name, value in values.items() if value is not None}
         if not values:
@@ -267,7 +289,8 @@ def _by_keys(backend: str, version: str, config: Native) -> Reading:
     return found
 
 
-def _refused(error: Exception) -> Note:
+def refused(error: Exception) -> Note:
+    """What there is to say of a key whose value its reader does not take."""
     return Note("untranslatable", f"its value cannot be read: {error}", training=True)
 
 
@@ -319,7 +342,7 @@ def _word(value: Any) -> str:
 def _write_key(key: Key, version: str, values: Mapping[str, Any], made: Writing) -> None:
     try:
         wrote = key.write(neutral.plan(values), version)
-    except (TypeError, ValueError, KeyError):
+    except UNREADABLE:
         for name in key.settings:
             made.lost[name] = _no_value(name, values[name])
         return
@@ -341,7 +364,7 @@ def _read_back(backend: str, values: Mapping[str, Any], made: Writing) -> None:
             continue
         try:
             back = key.read(made.native)
-        except (TypeError, ValueError, KeyError):
+        except UNREADABLE:
             back = dict.fromkeys(key.settings)
         held = [name for name in key.settings if name in back and name in values]
         other = [name for name in held if back[name] != values[name]]
