@@ -400,7 +400,7 @@ def _write_field(path: str, field: Field, values: Mapping[str, Any], made: Writi
     if field.inverted and isinstance(value, bool):
         value = not value
     if field.joined and isinstance(value, list):
-        value = ",".join(value)
+        value = ",".join(map(str, value))
     put(made.native, path, value)
     made.held[field.concept] = (path,)
     if field.near:
