@@ -117,6 +117,8 @@ def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writi
     `source` is the tool that said them: what it says itself it does not do otherwise.
     """
     writing = Writing()
+    if source != NAME:
+        values = _together(values, writing)
     stage = str(values.get("stage", "sft"))
     _write_stage(stage, writing)
     _write_sets(values, stage, source, writing)
@@ -136,6 +138,21 @@ def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writi
     if "tokens" in values and "data.tokenized" in values:
         writing.held["tokens"] = ("tokenized_path",)
     return leave(writing, values, losses.LLAMAFACTORY, same=source == NAME)
+
+
+def _together(values: Mapping[str, Any], writing: Writing) -> Mapping[str, Any]:
+    """What all training sets say alike, and the config has one key for, is said once."""
+    train = gather(values, "train")
+    if gather(values, "eval"):  # they would get it too
+        return values
+    for part, key in (("samples", "max_samples"), ("system", "default_system")):
+        said = {rows.get(part) for rows in train}
+        if len(said) == 1 and None not in said and f"data.{part}" not in values:
+            each = {f"data.train[{number}].{part}" for number in range(len(train))}
+            values = {name: it for name, it in values.items() if name not in each}
+            values[f"data.{part}"] = said.pop()
+            writing.held |= dict.fromkeys(each, (key,))
+    return values
 
 
 def _write_stage(stage: str, writing: Writing) -> None:
