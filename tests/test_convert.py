@@ -229,6 +229,13 @@ def test_the_version_of_the_source_can_be_told(axolotl, llama):
     assert "unknown backend 'unsloth'" in str(done.exception)
 
 
+def test_a_recipe_is_no_source(axolotl, tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(convert(read(axolotl), "recipe").text)
+    done = run("convert", path, "--to", "axolotl")
+    assert "is a recipe already" in str(done.exception)
+
+
 def test_minimal_is_for_recipes(llama):
     done = run("convert", llama, "--to", "axolotl", "--minimal")
     assert "--minimal is for recipes" in str(done.exception)

@@ -69,6 +69,11 @@ def convert(source: Source, target: str, *, read_as: str = "", version: str = ""
     training config.
     """
     tool = kinds.training(source)
+    if tool == RECIPE:
+        raise FtcError(
+            f"{source.path}: is a recipe already",
+            hint="ftc build RECIPE --backend axolotl writes a config of it",
+        )
     line = versions.parse(read_as) if read_as else versions.find(tool)
     if line.backend != tool:
         raise FtcError(f"{source.path}: is a config of {tool}, not of {line.backend}")
