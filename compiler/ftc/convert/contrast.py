@@ -11,6 +11,7 @@ from ftc.convert import subjects
 from ftc.convert.diff import ALONE, Diff
 from ftc.convert.difference import Difference
 from ftc.convert.effects import Effect
+from ftc.convert.rows.templates import OWN
 from ftc.convert.sides import Side
 from ftc.views import value
 
@@ -96,7 +97,12 @@ def _name(it: Difference) -> str:
 
 
 def _change(it: Difference) -> str:
-    left, right = _value(it.left, it.left_default), _value(it.right, it.right_default)
+    values: tuple[Any, ...] = (it.left, it.right)
+    if it.name == "data.template":
+        values = tuple("the model's own" if value == OWN else value for value in values)
+    if it.name in _LISTS and not any(isinstance(value, str) or value is None for value in values):
+        values = (len(it.left), len(it.right))
+    left, right = _value(values[0], it.left_default), _value(values[1], it.right_default)
     notes = [part for part in (_more(it), it.note) if part]
     return f"{left} -> {right}" + "".join(f"; {part}" for part in notes)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ftc.backends import fields
 from ftc.convert import dialect, effects, native_side, planned_side, sets, subjects
-from ftc.convert.difference import Difference, alike, marked, of
+from ftc.convert.difference import Difference, alike, of
 from ftc.convert.effects import Effect
 from ftc.convert.sides import Own, Place, Side, place
 
@@ -126,16 +126,19 @@ def _concepts(left: Side, right: Side) -> Iterator[Difference]:
 
 
 def _difference(name: str, left: Side, right: Side) -> Difference:
-    one, two = _value(name, left), _value(name, right)
-    made = marked(of(name, one, two), left, right)
+    made = of(name, _value(name, left), _value(name, right))
     only = "left" if _unknown(name, right) else "right" if _unknown(name, left) else ""
     return replace(
         made,
         group=ALONE if only else made.group,
         only=only,
-        left_default=made.left_default or (name not in left.values and one is not None),
-        right_default=made.right_default or (name not in right.values and two is not None),
+        left_default=made.left is not None and _defaulted(name, left),
+        right_default=made.right is not None and _defaulted(name, right),
     )
+
+
+def _defaulted(name: str, side: Side) -> bool:
+    return name in side.left or name not in side.values
 
 
 def _value(name: str, side: Side) -> Any:

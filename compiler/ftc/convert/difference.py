@@ -8,7 +8,6 @@ from math import isclose
 from typing import Any
 
 from ftc.convert import subjects
-from ftc.convert.sides import Side
 
 _OTHER = {"left": "right", "right": "left", "": ""}
 
@@ -47,17 +46,6 @@ class Difference:
 def of(name: str, left: Any, right: Any, *, note: str = "") -> Difference:
     """The difference of a concept; whose default a value is remains to be said."""
     return Difference(name, left, right, subjects.group(name), subjects.training(name), note=note)
-
-
-def marked(it: Difference, left: Side, right: Side, *names: str) -> Difference:
-    """With whose values are left to a default; `names` of the concepts that it was made of."""
-    told = names or (it.name,)
-
-    def default(side: Side) -> bool:
-        values = [name for name in told if name in side.values]
-        return bool(values) and all(name in side.left for name in values)
-
-    return replace(it, left_default=default(left), right_default=default(right))
 
 
 def alike(one: Any, two: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from ftc.backends.memory import job as tool_job
 from ftc.convert import neutral
-from ftc.convert.difference import Difference, alike, marked, of
+from ftc.convert.difference import Difference, alike, of
 from ftc.convert.sides import Side
 from ftc.memory.formula import estimate
 from ftc.memory.job import Job
@@ -65,30 +65,36 @@ def together(left: Side, right: Side) -> Iterator[Difference]:
     """The length of the run and its warm-up, each in the words that a side has for it."""
     one, two = _length(left), _length(right)
     if one and two and not _as_long(one, two, left, right):
-        made = of("length", _lasts(one), _lasts(two))
-        yield marked(made, left, right, "max_steps" if one[0] == two[0] == "steps" else "epochs")
+        yield _spans("length", one, two, left, right)
     one, two = _warmup(left), _warmup(right)
     constant = left.values.get("lr_scheduler") == right.values.get("lr_scheduler") == "constant"
     if one and two and not constant and not _as_warm(one, two, left, right):
-        made = of("warmup", _lasts(one), _lasts(two))
-        yield marked(made, left, right, "warmup_steps", "warmup_ratio")
+        yield _spans("warmup", one, two, left, right)
 
 
-Span = tuple[str, float]  # "steps", "epochs" or "share"
+Span = tuple[str, float]  # the concept that says it, and its value
+
+
+def _spans(name: str, one: Span, two: Span, left: Side, right: Side) -> Difference:
+    return replace(
+        of(name, _lasts(one), _lasts(two)),
+        left_default=one[0] in left.left,
+        right_default=two[0] in right.left,
+    )
 
 
 def _length(side: Side) -> Span | None:
-    for name, kind in (("max_steps", "steps"), ("epochs", "epochs")):
-        if (value := side.values.get(name)) is not None:
-            return kind, value
-    return None
+    return _first(side, "max_steps", "epochs")
 
 
 def _warmup(side: Side) -> Span | None:
-    steps, share = side.values.get("warmup_steps"), side.values.get("warmup_ratio")
-    if share is not None and (steps is None or "warmup_steps" in side.left):
-        return "share", share
-    return None if steps is None else ("steps", steps)
+    names = ("warmup_ratio", "warmup_steps")
+    return _first(side, *(names if "warmup_steps" in side.left else reversed(names)))
+
+
+def _first(side: Side, *names: str) -> Span | None:
+    """What the tool looks at first of what is there."""
+    return next(((it, side.values[it]) for it in names if it in side.values), None)
 
 
 def _as_long(one: Span, two: Span, left: Side, right: Side) -> bool:
@@ -100,7 +106,7 @@ def _as_long(one: Span, two: Span, left: Side, right: Side) -> bool:
 def _as_warm(one: Span, two: Span, left: Side, right: Side) -> bool:
     if one[0] == two[0]:
         return alike(one[1], two[1])
-    steps, share = (one[1], two[1]) if one[0] == "steps" else (two[1], one[1])
+    steps, share = (one[1], two[1]) if one[0] == "warmup_steps" else (two[1], one[1])
     if not steps or not share:
         return steps == share
     whole = left.steps or right.steps
@@ -108,10 +114,11 @@ def _as_warm(one: Span, two: Span, left: Side, right: Side) -> bool:
 
 
 def _lasts(span: Span) -> str:
-    kind, value = span
-    if kind == "share":
+    name, value = span
+    if name == "warmup_ratio":
         return f"{100 * value:g} % of all steps"
-    return f"{value:g} {kind[:-1] if value == 1 else kind}"
+    unit = "epoch" if name == "epochs" else "step"
+    return f"{value:g} {unit}" + ("s" if value != 1 else "")
 
 
 # ------------------------------------------------------------------------------------- figures

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ftc import recipe
+from ftc.backends import fields
 from ftc.convert import silent
 from ftc.convert.convert import implied, understood
-from ftc.convert.meaning import leaves
+from ftc.convert.meaning import Reading, leaves
 from ftc.convert.sides import Own, Place, Side
 from ftc.errors import FtcError
 from ftc.facts import model
@@ -30,6 +31,7 @@ def read(place: Place) -> Side:
     left |= silent.implied(place.tool, left | reading.values)
     values = placed(left | reading.values, folder)
     keys = dict(leaves(source.values))
+    shape, family = known(values.get("model"), folder)
     return Side(
         name=str(place.path),
         what="config",
@@ -39,18 +41,27 @@ def read(place: Place) -> Side:
         left=frozenset(left),
         own={path: Own(keys[path], it) for path, it in reading.settled.items() if path in keys},
         steps=values.get("max_steps"),
-        shape=shape(values.get("model"), folder),
-        config=source.values,
+        shape=shape,
+        family=family,
+        config={key: it for key, it in source.values.items() if _plain(place.tool, key, reading)},
     )
 
 
-def shape(name: Any, folder: Path) -> Shape | None:
-    """A model's, from its folder, the cache or the catalogue; nothing is asked of a hub."""
+def _plain(tool: str, key: str, reading: Reading) -> bool:
+    """A key that is read, and not for the rows: what the memory formula may look at."""
+    entry = fields.find(tool, key)
+    return key not in reading.settled and not (entry is not None and entry.data)
+
+
+def known(name: Any, folder: Path) -> tuple[Shape | None, str]:
+    """A model's shape, and the family of its chat template, "" when not known: from its folder, the
+    cache or the catalogue; nothing is asked of a hub."""
     try:
         said = recipe.Model.model_validate({"id": name})
-        return model.gather(said, folder, offline=True).shape
+        found = model.gather(said, folder, offline=True)
     except (FtcError, ValueError):
-        return None
+        return None, ""
+    return found.shape, found.family.name if found.family else ""
 
 
 def placed(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:

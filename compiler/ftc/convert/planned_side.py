@@ -16,7 +16,7 @@ from ftc.convert import dialect, silent, subjects
 from ftc.convert import recipe as tables
 from ftc.convert import source as sources
 from ftc.convert.meaning import Native, Note, Reading, leaves, top
-from ftc.convert.native_side import placed, shape
+from ftc.convert.native_side import known, placed
 from ftc.convert.rows import recipe as rows
 from ftc.convert.sides import Own, Place, Side, table
 from ftc.errors import FtcError
@@ -131,7 +131,8 @@ def _planned(it: Place, plan: Plan, tool: str, version: str, keys: Native, folde
         left=frozenset(left),
         own=own,
         steps=values.get("max_steps", plan.max_steps),
-        shape=shape(plan.model, folder),
+        shape=known(plan.model, folder)[0],
+        family=plan.family,
         config=config,
         plan=plan,
     )

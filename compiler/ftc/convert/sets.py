@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from ftc.backends.llamafactory_data import TEMPLATES
 from ftc.convert.difference import Difference, alike, of
+from ftc.convert.rows.axolotl_names import AS_THEY_ARE
 from ftc.convert.rows.dataset_info import template_of
 from ftc.convert.rows.parts import Rows, gather
 from ftc.convert.rows.templates import OWN, from_llamafactory
@@ -16,6 +18,8 @@ from ftc.convert.sides import Side
 _PLACES = ("hub", "path", "modelscope", "openmind", "script", "name")
 _LABELS = (*_PLACES, "subset", "split", "files")
 _FIRST = re.compile(r"(.+)\[:(\d+)\]")
+# What Axolotl takes, and the other tool always does.
+_USUAL = {"roles_to_train": ["assistant"], "train_on_eos": "turn"}
 _QUIET = (
     "prompt",
     "template",
@@ -26,11 +30,12 @@ _QUIET = (
     "raw_calls",
 )
 _START = ("data.train[", "data.eval[")
+_WHOLE = ("train_rows", "data.template", "data.samples", "data.system")  # of all data sets
 
 
 def handles(concept: str) -> bool:
     """Whether a concept is compared here."""
-    return concept.startswith(_START) or concept in ("train_rows", "data.template", "data.samples")
+    return concept.startswith(_START) or concept in _WHOLE
 
 
 def differences(left: Side, right: Side) -> Iterator[Difference]:
@@ -75,6 +80,8 @@ def _named(side: Side, part: str) -> dict[str, Rows]:
     found: dict[str, Rows] = {}
     for rows in gather(side.values, part):
         rows = _sampled(rows, side)
+        if "data.system" in side.values:
+            rows = {"system": side.values["data.system"], **rows}
         label, number = _label(rows), 2
         while label in found:  # read twice on purpose
             label, number = f"{_label(rows)} ({number})", number + 1
@@ -98,11 +105,15 @@ def _texts(left: Side, right: Side) -> Iterator[Difference]:
     if "plan" in (left.what, right.what) or not (left.whole and right.whole):
         return
     one, two = _styles(left), _styles(right)
-    family = next((side.plan.family for side in (left, right) if side.plan), "")
-    if family:  # then it is known which template the model's own is
-        one, two = ({family if it == OWN else it for it in styles} for styles in (one, two))
+    if one != two:
+        one, two = _known(one, left), _known(two, right)
     if one != two:
         yield of("data.template", ", ".join(sorted(one)), ", ".join(sorted(two)))
+
+
+def _known(styles: set[str], side: Side) -> set[str]:
+    """With the family of the model's own template, where ftc knows the model."""
+    return {side.family or it if it == OWN else it for it in styles}
 
 
 def _styles(side: Side) -> set[str]:
@@ -112,10 +123,13 @@ def _styles(side: Side) -> set[str]:
 
 
 def _style(rows: Rows, stage: str, whole: str) -> str:
-    if rows.get("prompt") is None:
+    if rows.get("prompt") in (None, AS_THEY_ARE):
         return str(rows.get("template", whole))
-    word, _, _ = template_of(rows, stage)
-    return from_llamafactory(word) if word else f"the text of {rows['prompt']}"
+    word, system, _ = template_of(rows, stage)
+    if not word:
+        return f"the text of {rows['prompt']}"
+    families = (name for name, it in TEMPLATES.items() if system and it.system == system)
+    return next(families, from_llamafactory(word))
 
 
 def _label(rows: Rows) -> str:
@@ -129,9 +143,13 @@ def _set(concept: str, one: Rows | None, two: Rows | None) -> Iterator[Differenc
     if one is None or two is None:
         yield of(concept, _told(one), _told(two))
         return
+    other = one.get("layout", "") != two.get("layout", "") and "layout" in one and "layout" in two
     for part in sorted(one.keys() | two.keys()):
-        values = one.get(part), two.get(part)
-        if part in _LABELS or part in _QUIET or alike(*values):
+        if other and part.partition(".")[0] in ("columns", "roles"):
+            continue  # they go with the layout
+        usual = _USUAL.get(part)
+        values = one.get(part, usual), two.get(part, usual)
+        if part in _LABELS or part in _QUIET or part.startswith("format.") or alike(*values):
             continue
         if all(it in (None, False, "", [], ()) for it in values) or _unsaid(part, one, two):
             continue

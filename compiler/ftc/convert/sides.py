@@ -47,7 +47,8 @@ class Place:
 class Side:
     """`values` by concept, of which `left` are those that nobody set; `own` the keys without a
     concept. `whole`: what has no value is not set; else it is not known. `steps` are those of the
-    whole run, `ids` how often each training row is there, `digest` that of all rows, `config` and
+    whole run, `ids` how often each training row is there, `digest` that of all rows, `family`
+    that of the model's own chat template, `config` and
     `plan` what the memory formula asks; None, "" or empty where they are not known."""
 
     name: str
@@ -62,6 +63,7 @@ class Side:
     ids: Mapping[str, int] | None = None
     digest: str = ""
     shape: Shape | None = None
+    family: str = ""
     config: Native = field(default_factory=dict)
     plan: Plan | None = None
     record: Record | None = None
