@@ -176,6 +176,12 @@ def test_a_recipe_its_plan_and_its_builds_are_one(tmp_path, path, builds):
         assert found.mirrored() == compared(found.right, found.left)
 
 
+@pytest.mark.parametrize("path", shipped.RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_itself(path):
+    found = diff(path, path, offline=True)
+    assert not (found.differences or found.effects or found.site or found.dead)
+
+
 def test_recipes_with_other_rows_and_other_settings():
     found = diff(*(shipped.ROOT / "recipes" / f"{name}.toml" for name in (
         "qlora-8b-24gb", "lora-7b-48gb")), offline=True)  # fmt: skip

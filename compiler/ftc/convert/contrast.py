@@ -126,7 +126,7 @@ def _more(it: Difference) -> str:
             if some
         ]
         return "; ".join(told)
-    if it.name in _FACTORS and it.left and it.right:
+    if it.name in _FACTORS and it.left and it.right and it.left != it.right:
         return _times(it.right / it.left)
     return ""
 

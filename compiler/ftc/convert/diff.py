@@ -11,6 +11,7 @@ from ftc.backends import fields
 from ftc.convert import dialect, effects, native_side, planned_side, sets, subjects
 from ftc.convert.difference import Difference, alike, of
 from ftc.convert.effects import Effect
+from ftc.convert.rows import axolotl, llamafactory
 from ftc.convert.sides import Own, Place, Side, place
 
 ALONE = "keys of one tool alone"
@@ -20,7 +21,9 @@ _ON = ("data.shuffle", "data.separate_documents")
 # What a config has no word for, or need not say: most models have nothing to think of.
 _PLANNED = ("device", "gpus", "thinking")
 _STREAMS = ("data.streaming", "data.pretraining")  # each tool's way to read documents
-_OF_ADAPTERS = ("lora_", "loraplus_", "bnb_", "init_lora_weights", "adapter_")
+_ROWS = {"axolotl": axolotl.PLAIN, "llamafactory": llamafactory.PLAIN}
+_SPLITS = ("data.eval_share", "data.eval_count")
+_OF_ADAPTERS = ("lora_", "loraplus_", "bnb_", "init_lora_weights", "adapter_", "pure_bf16")
 _OF_STAGES = ("preference_", "desirable_", "undesirable_", "dpo_", "simpo_", "ld_alpha")
 
 
@@ -127,7 +130,9 @@ def _concepts(left: Side, right: Side) -> Iterator[Difference]:
 
 def _difference(name: str, left: Side, right: Side) -> Difference:
     made = of(name, _value(name, left), _value(name, right))
-    only = "left" if _unknown(name, right) else "right" if _unknown(name, left) else ""
+    only = ""
+    if left.tool != right.tool:
+        only = "left" if _unknown(name, right) else "right" if _unknown(name, left) else ""
     return replace(
         made,
         group=ALONE if only else made.group,
@@ -150,12 +155,14 @@ def _unknown(name: str, side: Side) -> bool:
     """Its tool has no key for it."""
     if not side.tool or name in side.values:
         return False
+    if name.startswith("data."):
+        return name not in (*_ROWS[side.tool].values(), *_SPLITS)
     return dialect.place(side.tool, side.version, name) is None
 
 
 def _follows(name: str, left: Side, right: Side) -> bool:
     """It goes with the method or the stage, which differ already."""
-    if name in left.values and name in right.values:
+    if all(side.values.get(name) not in (None, ()) for side in (left, right)):
         return False
     methods = {left.values.get("method"), right.values.get("method")}
     if name.startswith(_OF_ADAPTERS) and len(methods) > 1:

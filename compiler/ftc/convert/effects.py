@@ -106,10 +106,12 @@ def _as_long(one: Span, two: Span, left: Side, right: Side) -> bool:
 def _as_warm(one: Span, two: Span, left: Side, right: Side) -> bool:
     if one[0] == two[0]:
         return alike(one[1], two[1])
-    steps, share = (one[1], two[1]) if one[0] == "warmup_steps" else (two[1], one[1])
+    if one[0] == "warmup_steps":
+        return _as_warm(two, one, right, left)
+    share, steps = one[1], two[1]
     if not steps or not share:
         return steps == share
-    whole = left.steps or right.steps
+    whole = left.steps or right.steps  # a share is one of its own side's
     return whole is not None and abs(share * whole - steps) <= 1  # the tools round otherwise
 
 
