@@ -52,7 +52,7 @@ bench: dev  ## measure start-up and build times, and write docs/benchmarks.md
 bench-data: dev model  ## measure the data steps beside other libraries (an hour), and write docs/data-benchmarks.md
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) tools/bench_data.py
 
-bench-augment: dev model  ## measure `ftc augment` beside Distilabel (half an hour), and write docs/augment/benchmarks.md
+bench-augment: dev model  ## measure `ftc augment` beside Distilabel (a quarter of an hour), and write docs/augment/benchmarks.md
 	PYTHONPATH="$(PYTHONPATH):$(CURDIR)/tests" $(PY) tools/bench_augment.py
 
 augment-table: dev model  ## have the small model make rows of the demo's, and write docs/augment/measured.md

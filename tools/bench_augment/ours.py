@@ -20,6 +20,7 @@ from ftc.augmentation import Endpoint, Limits
 from ftc.recipe import load
 
 ASKER, WHOLE, PREPARED = "ftc, asking alone", "ftc augment", "ftc augment over ftc prepare"
+WHOLES = (WHOLE, PREPARED)
 
 
 def _asker(folder: Path, _: Path) -> dict[str, int]:

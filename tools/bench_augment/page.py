@@ -11,9 +11,10 @@ from importlib.metadata import version
 from bench_data.measured import Result
 from bench_data.page import number
 
-from bench_augment import peers, rows
+from bench_augment import goals, ours, peers, rows
 from bench_augment.goals import Verdict
 from bench_augment.subjects import LATENCY, MANY, Subject
+from ftc.prep.store import BATCH
 
 PACKAGES = ("distilabel", "openai", "httpx2", "pyarrow")
 METHOD = f"""\
@@ -40,7 +41,7 @@ def page(
         " `make bench-augment` makes this page anew; its exit code is 1 when a goal is missed.",
         METHOD,
         "## Goals",
-        goals(verdicts),
+        reached(verdicts),
     ]
     for subject in subjects:
         some = [it for it in results if it.subject == subject.name]
@@ -51,14 +52,14 @@ def page(
     return "\n\n".join([*parts, "## Versions", f"{found}."]) + "\n"
 
 
-def goals(verdicts: Sequence[Verdict]) -> str:
+def reached(verdicts: Sequence[Verdict]) -> str:
     """A line for each goal."""
     lines = ["| goal | at least, at most | reached | |", "|---|---|---|---|"]
     for verdict in verdicts:
         goal = verdict.goal
         bound = f"≥ {goal.least:g}" if goal.least is not None else f"≤ {number(goal.most or 0)}"
-        reached = f"{number(round(verdict.value, 3))} {goal.unit}"
-        lines.append(f"| {goal.what} | {bound} | {reached} | {met(verdict)} |")
+        told = f"{number(round(verdict.value, 3))} {goal.unit}"
+        lines.append(f"| {goal.what} | {bound} | {told} | {met(verdict)} |")
     return "\n".join(lines)
 
 
@@ -106,7 +107,9 @@ def many(results: Sequence[Result]) -> str:
         cells = [name(it), f"{it.rows:,}", *(f"{it.scores[key]:,.0f}" for key in what)]
         cells += [f"{it.wall:,.0f}", f"{it.rows / it.wall:,.0f}", f"{it.cpu:,.0f}", f"{it.mb:,.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    grown = [f"`{name}` {number(round(goals.growth(name)(results)))} bytes" for name in ours.WHOLES]
+    told = f"Rows go through in batches of {BATCH:,}. Once one is full, a row more takes"
+    return "\n".join([*lines, "", f"{told}: {', '.join(grown)}."])
 
 
 def name(result: Result) -> str:

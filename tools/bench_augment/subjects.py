@@ -14,7 +14,6 @@ from bench_data.method import Method
 
 from bench_augment import peers, rows
 from bench_augment.server import serving
-from ftc.prep.store import BATCH
 
 INSTANT, LATENCY, MANY = "instant", "latency", "many"
 FTC = Side(Path(sys.executable), "bench_augment.ours", "METHODS", "folder", ours=True)
@@ -101,12 +100,11 @@ AT_ONCE = """\
 The server answers at once; what is measured is what each client adds."""
 LATE = """\
 The server answers after delays drawn from an exponential distribution of mean 0.5 s, the same
-list for every method, in the order in which questions come. With 50 in flight nothing can take
-less than 10 seconds for 1,000 rows."""
+list for every method, in the order in which questions come. With 50 in flight 1,000 rows cannot
+take much less than 10 seconds."""
 MEMORY = f"""\
 `ftc augment` as a whole, one kind, answers at once, {rows.HELD} more rows held out. The first
 method reads rows by [data], which loads them whole as `ftc build` does; the second has them
 collected, cleaned and deduplicated by `ftc prepare` first, which is in its time; memory is that of
-ftc's own process, without the workers of `ftc prepare`. Rows go through in batches of {BATCH:,}, so
-what a row more takes is told from the first number of rows that fills one. The bounds are a
-judgment: a row takes about 800 bytes as a line of its file."""
+ftc's own process, without the workers of `ftc prepare`. The bound is a judgment. For each seed row
+deduplication compares three: it, what it says in the place of the new text, and the made one."""
