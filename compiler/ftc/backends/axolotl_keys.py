@@ -35,7 +35,7 @@ LIGER_KEYS = (
 
 
 def _preference(plan: Plan, version: str) -> bool:
-    return plan.stage in PREFERENCE
+    return plan.stage in (*PREFERENCE, "simpo")  # no recipe has simpo, but both tools do
 
 
 def _write_adapter(plan: Plan, version: str) -> dict[str, Any]:

@@ -276,7 +276,7 @@ LOOP: tuple[Key, ...] = (
 
 
 def _preference(plan: Plan, version: str) -> bool:
-    return plan.stage in PREFERENCE
+    return plan.stage in (*PREFERENCE, "simpo")  # no recipe has simpo, but both tools do
 
 
 PREFERENCES: tuple[Key, ...] = (

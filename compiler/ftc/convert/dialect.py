@@ -269,6 +269,7 @@ def _wanted(wanted: Any) -> str:
 
 def _by_keys(backend: str, version: str, config: Native) -> Reading:
     found = Reading()
+    heard: list[tuple[Key, list[str], dict[str, Any]]] = []
     for key in _keys(backend):
         set_ = [name for name in key.natives if config.get(name) is not None]
         if not key.settings or not set_:
@@ -279,14 +280,24 @@ def _by_keys(backend: str, version: str, config: Native) -> Reading:
             found.settled |= {path: refused(error) for path in _below(config, set_)}
             continue
         values = {name: value for name, value in values.items() if value is not None}
-        if not values:
-            continue
-        found.values |= values
-        again = dict(leaves(key.write(neutral.plan(found.values), version)))
-        for path in _below(config, set_):
+        if values:
+            found.values |= values
+            heard.append((key, set_, values))
+    plan = neutral.plan(found.values)
+    for key, set_, values in heard:
+        again = dict(leaves(key.write(plan, version)))
+        for path, value in leaves({name: config[name] for name in set_}):
+            if path in again and again[path] != value and _told(backend, path):
+                continue
             if path in again or "." not in path:
                 found.heard[path] = (*found.heard.get(path, ()), *values)
     return found
+
+
+def _told(backend: str, path: str) -> bool:
+    """Whether the fields say what other values of the key mean than the ones that ftc writes."""
+    field = fields.find(backend, path)
+    return field is not None and field.kind is not None
 
 
 def refused(error: Exception) -> Note:

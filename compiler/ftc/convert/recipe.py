@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ftc import backends
 from ftc.backends import versions
+from ftc.backends.base import PREFERENCE
 from ftc.convert import dialect, neutral
 from ftc.convert.meaning import Native, Reading, Writing, leaves
 from ftc.convert.rows import recipe as rows
@@ -21,6 +22,7 @@ from ftc.recipe import SHARES, Recipe
 PLACES = PATHS | {name: f"training.{name}" for name in SHARES}
 CONCEPTS = {path: name for name, path in PLACES.items()}
 ALONE = "stands below [backend.{tool}], for that tool alone"
+MANY_ROWS = 1_000_000  # how many there are is not known yet: no key that few rows ask for
 WRITTEN = "ftc writes it into every config of this tool"
 _UNSAID: dict[str, tuple[Any, ...]] = {"quant_bits": (0,), "eval_steps": (0,), "gpus": (1,)}
 
@@ -46,6 +48,8 @@ def write(source: str, config: Native, reading: Reading, values: Mapping[str, An
     for name, value in values.items():
         path = PLACES.get(name)
         if path is None or name in made.held or name in made.lost:
+            continue
+        if path.startswith("preference.") and values.get("stage") not in PREFERENCE:
             continue
         if value is None or value in _UNSAID.get(name, ()) or value == ():
             made.held[name] = ()  # what a recipe means that does not say it
@@ -118,9 +122,8 @@ def _written(tool: str, path: str, value: Any, values: Mapping[str, Any]) -> boo
     """Whether ftc writes a key with this value by itself into a config of the tool."""
     for key in backends.get(tool).KEYS:
         if not key.settings and path in key.natives:
-            if key.constant is None:
-                return bool(key.write(neutral.plan(values), "0").get(path) == value)
-            return bool(key.constant == value)
+            plan = neutral.plan({**values, "train_rows": MANY_ROWS})
+            return bool(key.write(plan, versions.find(tool).version).get(path) == value)
     return False
 
 
