@@ -87,8 +87,9 @@ def _merged(schema: Shape, native: Mapping[str, Any]) -> Shape:
 
     `x-open` says that a plugin brings keys that are not known, so any key may be one of them.
     """
-    named = native.get("plugins") or []
-    names = [str(each).replace(":", ".").rpartition(".")[2] for each in named]
+    named = native.get("plugins")
+    several = named if isinstance(named, list) else []
+    names = [str(each).replace(":", ".").rpartition(".")[2] for each in several]
     brought = schema.get("x-plugins", {})
     result = {**schema, "properties": dict(schema["properties"]), "$defs": {}}
     result["$defs"] |= schema.get("$defs", {})

@@ -36,7 +36,8 @@ def _upcast(values: Values) -> bool | None:
 
 def _dropped(values: Values) -> str:
     # Axolotl utils/data/utils.py::handle_long_seq_in_dataset.
-    return values.get("excess_length_strategy") or "drop"
+    said = values.get("excess_length_strategy")
+    return str(said) if said in ("truncate", "raise") else "drop"
 
 
 def _cut(values: Values) -> str:
