@@ -4,8 +4,9 @@ model, over many configs, each in a process of its own.
 Reads {"cases": [{"name", "text"}]}; prints one line that starts with RESULT and holds JSON:
 {name: why it is refused, "" where it is not}.
 
-Stood in for: the card (CARD, since there is none), and mistral-common, which is in the lock for a
-card alone. Left out: what needs the model's files or the hub, `normalize_config` above all.
+Stood in for: the card (CARD, since there is none), and mistral-common and torchao, which are in
+the lock for a card alone. Left out: what needs the model's files or the hub, `normalize_config`
+above all.
 """
 
 import importlib.machinery
@@ -19,6 +20,7 @@ import yaml
 from axolotl.cli.config import prepare_plugins
 from axolotl.utils.config import normalize_cfg_datasets, validate_config
 from axolotl.utils.dict import DictDefault
+from axolotl.utils.schemas import config as schema
 
 CARD = {"bf16": True, "fp8": True, "tf32": True, "n_gpu": 1, "compute_capability": "sm_90"}
 FIND = importlib.util.find_spec
@@ -34,6 +36,7 @@ def find(name, package=None):
 def accept(case):
     config = DictDefault(yaml.safe_load(case["text"]))
     importlib.util.find_spec = find
+    schema.is_fp8_available = lambda: True  # what it looks for is torchao
     try:
         prepare_plugins(config)
         checked = validate_config(

@@ -49,7 +49,7 @@ def train(case):
             if not isinstance(config[key], kind):
                 raise TypeError(f"{key} is {config[key]!r}")
     sys.argv = ["llamafactory-cli", "config.yaml", *changed]
-    model, data, *_ = get_train_args()
+    _, data, *_ = get_train_args()
     if data.template is not None and data.template not in TEMPLATES:
         raise ValueError(f"Template {data.template} does not exist.")
     if any(Path(name).name == "dataset_info.json" for name in files):

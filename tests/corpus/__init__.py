@@ -1,1 +1,1 @@
-"""Measures `ftc convert` on a folder of configs: used by `make corpus`, and by the tests on ours."""
+"""Measures `ftc convert` on a folder of configs, for `make corpus` and for the tests on ours."""

@@ -7,11 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from backends import environment
+
 from corpus.measure import RECIPE, TARGETS, TOOLS, File
 from ftc.backends import versions
 from ftc.convert.entry import CLASSES, counts
 
-SHARE = 0.98  # of the plain configs that the other tool must take
+SHARE = 0.98  # of the plain configs that must be taken by the real parser
+NAMED = (
+    "source_refused",
+    "refused",
+    "failed",
+    "no_recipe",
+    "foreign",
+    "unaccounted",
+    "unexplained",
+)
 Verdicts = Mapping[str, Mapping[str, str]]  # target -> file -> why it is refused, "" where not
 
 
@@ -24,13 +34,15 @@ class Goal(NamedTuple):
 
 
 def asked(found: Sequence[File]) -> tuple[Verdicts, Verdicts]:
-    """What the real parsers say of the sources, and of what was made of them: one process a tool."""
+    """What the real parsers say of the sources, and of what was made of them."""
     sources: dict[str, dict[str, str]] = {}
     made: dict[str, dict[str, str]] = {}
     for tool in TOOLS:
         cases = [{"name": f"{it.name}\n", "text": it.text} for it in found if it.tool == tool]
         for it in found:
-            if tool in it.converted:
+            if it.tool == tool and it.again:
+                cases.append({"name": it.name, "text": it.again, "files": it.beside})
+            elif it.tool and tool in it.converted:
                 new = it.converted[tool]
                 cases.append({"name": it.name, "text": new.text, "files": dict(new.files)})
         version = versions.find(tool).version
@@ -53,6 +65,7 @@ def figures(found: Sequence[File], sources: Verdicts, made: Verdicts) -> dict[st
         "keys": _keys(training),
         "unaccounted": {it.name: it.unaccounted for it in training if it.unaccounted},
         "unexplained": {it.name: it.unexplained for it in training if it.unexplained},
+        "foreign": {it.name: it.foreign for it in training if it.foreign},
         "no_recipe": {it.name: it.recipe for it in training if it.recipe},
         "round_trip": {
             "exact_keys": sum(it.held for it in training),
@@ -63,7 +76,7 @@ def figures(found: Sequence[File], sources: Verdicts, made: Verdicts) -> dict[st
             it.name: sources[it.tool][it.name] for it in training if sources[it.tool][it.name]
         },
         "accepted": {
-            f"{tool} -> {target}": _accepted(
+            _way(tool, target): _accepted(
                 [it for it in training if it.tool == tool], target, sources, made
             )
             for tool in TOOLS
@@ -71,6 +84,10 @@ def figures(found: Sequence[File], sources: Verdicts, made: Verdicts) -> dict[st
             if any(it.tool == tool for it in training)
         },
     }
+
+
+def _way(tool: str, target: str) -> str:
+    return f"{tool} -> recipe -> {tool}" if tool == target else f"{tool} -> {target}"
 
 
 def _keys(training: Iterable[File]) -> dict[str, dict[str, int]]:
@@ -112,6 +129,7 @@ def goals(told: Mapping[str, Any]) -> list[Goal]:
         Goal("no crash", not told["crashes"], f"{len(told['crashes'])} files"),
         Goal("every training config converted", not told["failed"], f"{len(told['failed'])} not"),
         Goal("every key in one class", not told["unaccounted"], f"{len(told['unaccounted'])} not"),
+        Goal("every key known to the target", not told["foreign"], f"{len(told['foreign'])} not"),
         Goal("every recipe loads", not told["no_recipe"], f"{len(told['no_recipe'])} do not"),
         Goal(
             "exact keys the same after config -> recipe -> config",
@@ -121,8 +139,7 @@ def goals(told: Mapping[str, Any]) -> list[Goal]:
         ),
     ]
     for name, it in told["accepted"].items():
-        source, _, target = name.partition(" -> ")
-        if source != target and it["plain_sound"]:
+        if it["plain_sound"]:
             share = it["plain_sound_taken"] / it["plain_sound"]
             seen = f"{it['plain_sound_taken']} of {it['plain_sound']}"
             found.append(Goal(f"plain configs {name} taken by it", share >= SHARE, seen))
@@ -143,7 +160,15 @@ def page(told: Mapping[str, Any]) -> str:
             f" takes, {it['plain_sound_taken']} of {it['plain_sound']}"
         )
         lines += [f"    {path}: {_short(why)}" for path, why in it["refused"].items()]
-    for name in ("source_refused", "refused", "failed", "no_recipe", "unaccounted", "unexplained"):
+    for name in (
+        "source_refused",
+        "refused",
+        "failed",
+        "no_recipe",
+        "foreign",
+        "unaccounted",
+        "unexplained",
+    ):
         lines += ["", f"{name} ({len(told[name])})"]
         lines += [f"  {path}: {_short(why)}" for path, why in told[name].items()]
     lines += ["", "apart after config -> recipe -> config"]

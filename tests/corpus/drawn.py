@@ -22,6 +22,7 @@ BASE: Mapping[str, Mapping[str, Any]] = {
         "datasets": [{"path": "acme/rows", "type": "chat_template"}],
         "learning_rate": 0.0002,
         "micro_batch_size": 2,
+        "val_set_size": 0.1,
     },
     "llamafactory": {
         "model_name_or_path": "acme/model",
@@ -30,6 +31,7 @@ BASE: Mapping[str, Mapping[str, Any]] = {
         "dataset": "rows",
         "template": "qwen",
         "output_dir": "out",
+        "val_size": 0.1,
     },
 }
 # Keys with which the tool starts another program, or reads its settings elsewhere.
@@ -143,7 +145,18 @@ def _known(tool: str, names: tuple[str, ...]) -> tuple[str, ...]:
 def configs(draw: st.DrawFn, tool: str, names: tuple[str, ...], most: int = 12) -> dict[str, Any]:
     """Some of these keys, with values that the schema takes, beside what every config has."""
     some = draw(st.lists(st.sampled_from(_known(tool, names)), max_size=most, unique=True))
-    return dict(BASE[tool]) | {name: draw(value(tool, name)) for name in some}
+    config = dict(BASE[tool]) | {name: draw(value(tool, name)) for name in some}
+    return _sound(config) if tool == "axolotl" else config
+
+
+def _sound(config: dict[str, Any]) -> dict[str, Any]:
+    """Without what Axolotl refuses: an adapter without its targets, or with other bits."""
+    adapter = config.get("adapter")
+    config.pop("load_in_8bit", None)
+    config["load_in_4bit"] = adapter == "qlora"
+    if adapter and not config.get("lora_target_modules"):
+        config["lora_target_linear"] = True
+    return config
 
 
 def parsed(config: Mapping[str, Any]) -> Source:

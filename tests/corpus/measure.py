@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import tomllib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
-from ftc.backends import base, versions
-from ftc.convert import convert, dialect, kinds, recipe, source
+from ftc import backends
+from ftc.backends import base, schemas, versions
+from ftc.backends.axolotl_keys import OWN_PLUGIN
+from ftc.convert import convert, dialect, kinds, neutral, recipe, source
 from ftc.convert.convert import RECIPE, Converted
 from ftc.convert.entry import CLASSES
-from ftc.convert.meaning import leaves
+from ftc.convert.meaning import Writing, leaves
 from ftc.convert.rows import axolotl, llamafactory
 from ftc.convert.source import FORMS, Source
 from ftc.errors import FtcError
@@ -46,8 +49,9 @@ class File:
     """One file: what it is, what came of it, and what went wrong.
 
     `converted` is by target; `crashes` hold tracebacks; `unaccounted` names keys without one class,
-    `unexplained` those whose reason says nothing; `apart` what is another value after config ->
-    recipe -> config: (key, value before, value after); `recipe` why the recipe does not load.
+    `unexplained` those whose reason says nothing; `foreign` keys that were written and that the
+    target does not have; `recipe` why the recipe does not load; `apart` what is another value after
+    config -> recipe -> config: (key, value before, value after); `again` is that config, as text.
     """
 
     name: str
@@ -62,7 +66,10 @@ class File:
     unaccounted: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     apart: list[tuple[str, Any, Any]] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
     recipe: str = ""
+    again: str = ""
+    beside: dict[str, str] = field(default_factory=dict)  # files that belong to `again`
     held: int = 0  # exact keys that were compared
 
     @property
@@ -126,6 +133,10 @@ def _account(found: Source, file: File, target: str) -> None:
             file.unaccounted.append(f"to {target}: {it.path} is {it.kind!r}")
         if it.kind not in ("exact", "converted") and (not it.why or it.why.startswith(UNEXPLAINED)):
             file.unexplained.append(f"to {target}: {it.path}: {it.why}")
+    made = file.converted[target]
+    if target != RECIPE:
+        for path, message, _ in schemas.problems(target, made.version, made.native):
+            file.foreign.append(f"to {target}: {path} {message}")
 
 
 def _plain(found: Source, file: File) -> None:
@@ -145,30 +156,56 @@ def _round_trip(found: Source, file: File) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         file.recipe = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    config = again(file.tool, made.read_as, tables)
-    after = dict(leaves(config))
+    back = again(file.tool, made.read_as, tables)
+    file.again = yaml.safe_dump(_plain_values(back.native), sort_keys=False, allow_unicode=True)
+    file.beside = back.files
+    after = dict(leaves(back.native))
     before = convert.understood(file.tool, made.read_as, found)
-    told = convert.understood(file.tool, made.read_as, replace(found, values=config)).values
+    told = convert.understood(file.tool, made.read_as, replace(found, values=back.native)).values
     for it in made.entries:
         if it.kind != "exact":
             continue
         file.held += 1
-        if it.path in after:
-            same = _same(it.value, after[it.path])
-        else:  # under another name of the tool's
-            names = before.heard.get(it.path, ())
+        same = _same(it.value, after.get(it.path))
+        names = before.heard.get(it.path, ())
+        if not same and (it.path not in after or _main(file.tool, made.read_as, it.path, names)):
+            # under another name of the tool's, or in other words
             same = bool(names) and all(before.values[name] == told.get(name) for name in names)
         if not same:
             file.apart.append((it.path, it.value, after.get(it.path)))
 
 
-def again(tool: str, version: str, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a tool that the tables of a recipe say, and no more than they say."""
+def _main(tool: str, version: str, path: str, names: Iterable[str]) -> bool:
+    """Whether the key is the one that tells of these concepts."""
+    return any(dialect.place(tool, version, name) == path for name in names)
+
+
+def again(tool: str, version: str, tables: Mapping[str, Any]) -> Writing:
+    """The config of a tool that the tables of a recipe say, with what ftc adds to every one.
+
+    ftc's own plugin is left out: it lies beside a build, and no keys come with it.
+    """
     values = recipe.read(tables).values
-    made = dialect.write(tool, version, values)
+    plan = neutral.plan(values | {"train_rows": 10_000})
+    made = Writing()
+    for key in backends.get(tool).KEYS:
+        if not key.settings:
+            made.native |= key.write(plan, version)
+    made.add(dialect.write(tool, version, values))
     made.add(ROWS[tool].write(values, version))
     native = tables.get("backend", {}).get(tool, {})
-    return base.overridden(tool, made.native, native)[0]
+    made.native = base.overridden(tool, made.native, native)[0]
+    if "plugins" in made.native:
+        made.native["plugins"] = [it for it in made.native["plugins"] if it != OWN_PLUGIN]
+    return made
+
+
+def _plain_values(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain_values(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain_values(inner) for inner in value]
+    return value
 
 
 def _same(before: Any, after: Any) -> bool:
