@@ -21,9 +21,10 @@ from ftc.convert.source import Source
 from ftc.diagnostics import Finding
 from ftc.errors import FtcError
 from ftc.facts import model
-from ftc.facts.records import Facts
+from ftc.facts.records import Facts, ModelFacts
 from ftc.plan import PATHS, Origin, Plan
 from ftc.recipe import Recipe
+from ftc.resolve.method import ALL_LINEAR
 from ftc.rules.case import Case, NotKnown
 
 TOLD = Origin("recipe", "the config says so")
@@ -79,12 +80,18 @@ def _case(
 ) -> Case:
     """What rules may look at; whatever the config does not tell raises `NotKnown`."""
     base = {"name": "config", "model": {"id": "-"}}
-    said = Recipe.model_validate(base | dict(tables) | {"backend": {line.backend: source.values}})
+    told = {name: value for name, value in source.values.items() if value is not None}
+    said = Recipe.model_validate(base | dict(tables) | {"backend": {line.backend: told}})
+    found = _model(said, source)
     known = {name: value for name, value in values.items() if name in Plan.__dataclass_fields__}
+    if known.get("lora_targets") == (ALL_LINEAR,):
+        del known["lora_targets"]
+        if isinstance(found, ModelFacts):
+            known["lora_targets"] = found.linear_modules
     origins = {name: LEFT if name in left else TOLD for name in known}
     plan = Some(**_PLAIN | known, origins=origins)
     facts = Some(
-        model=_model(said, source),
+        model=found,
         data=Some(),
         hardware=Some(),
         backends=((line.backend, line.version),),
@@ -124,7 +131,8 @@ def _placed(it: Finding, tool: str, places: Mapping[str, str], source: Source) -
     where = f"{source.path}:{line}: {key}" if line else f"{source.path}: {key}"
 
     def native(match: re.Match[str]) -> str:
-        path = next((places[it] for it in PATHS.values() if it.endswith(f".{match[1]}")), match[1])
+        named = (places.get(it) for it in PATHS.values() if it.endswith(f".{match[1]}"))
+        path = next((it for it in named if it), match[1])
         return f"set {path} = "
 
     return replace(it, where=where, remedy=_SET.sub(native, it.remedy))
