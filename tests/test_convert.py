@@ -134,6 +134,7 @@ def test_classes_are_what_they_say(axolotl):
     assert by["lora_alpha"].line == 6
     assert [it.path for it in found.lost] == ["relora"]
     assert found.native["eval_steps"] == 1 / 8
+    assert found.native["output_dir"] == "./out"
 
 
 def test_what_the_source_leaves_to_its_tool_is_said(axolotl, llama):

@@ -20,6 +20,7 @@ from ftc.init import write
 from ftc.plan import Plan
 
 RECIPE = "recipe"
+OUT = "output_dir"
 FOLDER = "data"  # of dataset_info.json, where a config names no other
 
 
@@ -93,6 +94,8 @@ def convert(source: Source, target: str, *, read_as: str = "", version: str = ""
         made = dialect.write(target, new, values)
         made.add((axolotl if target == "axolotl" else llamafactory).write(values, new, source=tool))
         dialect.unread(target, made)
+        if place := source.values.get(OUT):  # of the site, and neither tool starts well without
+            made.native[OUT] = place
         shown = text.native(target, new, made, source, reading)
     return Converted(
         source=source.path,
