@@ -1,6 +1,7 @@
 """`ftc convert` and `ftc check` on native configs: the ledger, the recipe, the other tool."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -268,3 +269,53 @@ def test_a_sound_config_has_no_error_by_rules_about_builds(tmp_path):
     text = AXOLOTL.replace("lora_rr: 8\n", "") + "dataset_prepared_path: cache\n"
     found = check(read(_file(tmp_path / "run.yml", text))).findings
     assert [it.rule for it in found if it.severity == "error"] == []
+
+
+KIT = """\
+base_model: Qwen/Qwen2.5-7B-Instruct
+datasets:
+  - path: axolotl_correction_conversations.json
+    type: input_output
+  - path: axolotl_rag_conversations.jsonl
+    type: input_output
+dataset_prepared_path: last_run_prepared
+output_dir: ./trained
+sequence_len: 5000
+sample_packing: false
+gradient_accumulation_steps: 75
+micro_batch_size: 2
+num_epochs: 5
+optimizer: paged_adamw_8bit
+lr_scheduler: constant
+learning_rate: 0.00002
+noisy_embedding_alpha: 5
+bf16: true
+gradient_checkpointing: true
+flash_attention: true
+warmup_steps: 10
+use_liger_kernel: true
+plugins:
+  - axolotl.integrations.liger.LigerPlugin
+liger_rope: true
+liger_rms_norm: true
+liger_glu_activation: true
+liger_fused_linear_cross_entropy: true
+"""
+
+
+def test_what_augmentoolkit_writes_becomes_a_recipe(tmp_path):
+    for name in ("axolotl_correction_conversations.json", "axolotl_rag_conversations.jsonl"):
+        shutil.copy(Path(__file__).parent / "data" / "augmentoolkit" / name, tmp_path)
+    path = tmp_path / "sft.yaml"
+    path.write_text(KIT)
+    found = convert(read(path), "recipe")
+    assert found.lost == ()
+    assert {it.path: it.kind for it in found.entries}["use_liger_kernel"] == "ignored"
+    target = tmp_path / "recipe.toml"
+    target.write_text(found.text)
+    done = compile_recipe(target, offline=True)
+    assert done.plan.segments == "all"
+    assert done.plan.liger_kernel
+    files = {row.file for row in (*done.dataset.train, *done.dataset.eval)}
+    assert files == {"axolotl_correction_conversations.json", "axolotl_rag_conversations.jsonl"}
+    assert "plugins" not in done.recipe.backend.axolotl

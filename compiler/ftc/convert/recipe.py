@@ -119,11 +119,13 @@ def _natives(
 
 
 def _written(tool: str, path: str, value: Any, values: Mapping[str, Any]) -> bool:
-    """Whether ftc writes a key with this value by itself into a config of the tool."""
+    """Whether ftc writes a key with this value, or with all of it in a list, by itself."""
     for key in backends.get(tool).KEYS:
         if not key.settings and path in key.natives:
             plan = neutral.plan({**values, "train_rows": MANY_ROWS})
-            return bool(key.write(plan, versions.find(tool).version).get(path) == value)
+            wrote = key.write(plan, versions.find(tool).version).get(path)
+            lists = isinstance(value, list) and isinstance(wrote, list)
+            return all(it in wrote for it in value) if lists and wrote else bool(wrote == value)
     return False
 
 
