@@ -21,6 +21,7 @@ from ftc.part import Part, Text
 FOLDER = Path(__file__).with_name("fields")
 ANY = "*"  # in `needs`: any value that is set and not false
 UNSET = "unset"  # in `needs`: the key is left out
+OTHER = "!"  # in `needs`, before a word: any other value, or none
 
 
 class Field(Part):

@@ -11,7 +11,7 @@ from typing import Any
 from ftc import backends
 from ftc.backends import fields, schemas
 from ftc.backends.base import Key, at_least
-from ftc.backends.fields import ANY, UNSET, Field
+from ftc.backends.fields import ANY, OTHER, UNSET, Field
 from ftc.convert import neutral
 from ftc.convert.meaning import Native, Note, Reading, Writing, leaves, top
 
@@ -252,6 +252,8 @@ def _met(found: Any, wanted: Any) -> bool:
         return found is None
     if wanted is False:
         return not found
+    if isinstance(wanted, str) and wanted.startswith(OTHER):
+        return bool(found != wanted.removeprefix(OTHER))
     options = wanted if isinstance(wanted, list) else [wanted]
     if isinstance(found, list):  # such as plugins, by the end of their name
         return any(str(item).endswith(str(option)) for item in found for option in options)
@@ -263,6 +265,8 @@ def _wanted(wanted: Any) -> str:
         return ""
     if wanted == UNSET:
         return " left out"
+    if isinstance(wanted, str) and wanted.startswith(OTHER):
+        return f" other than {wanted.removeprefix(OTHER)}"
     options = wanted if isinstance(wanted, list) else [wanted]
     return ": " + " or ".join(json.dumps(option) for option in options)
 
