@@ -139,7 +139,7 @@ def goals(told: Mapping[str, Any]) -> list[Goal]:
         ),
     ]
     for name, it in told["accepted"].items():
-        if it["plain_sound"]:
+        if "recipe" not in name and it["plain_sound"]:
             share = it["plain_sound_taken"] / it["plain_sound"]
             seen = f"{it['plain_sound_taken']} of {it['plain_sound']}"
             found.append(Goal(f"plain configs {name} taken by it", share >= SHARE, seen))

@@ -41,6 +41,8 @@ MEDIA = (
     "freeze_multi_modal_projector",
     "media_dir",
 )
+# Keys that name the files which ftc makes of the rows.
+SETS = {"dataset", "dataset_dir", "eval_dataset", "val_size", "val_set_size"}
 UNEXPLAINED = ("no key holds", "ftc does not know")
 
 
@@ -134,7 +136,7 @@ def _account(found: Source, file: File, target: str) -> None:
         if it.kind not in ("exact", "converted") and (not it.why or it.why.startswith(UNEXPLAINED)):
             file.unexplained.append(f"to {target}: {it.path}: {it.why}")
     made = file.converted[target]
-    if target != RECIPE:
+    if target == file.other:
         for path, message, _ in schemas.problems(target, made.version, made.native):
             file.foreign.append(f"to {target}: {path} {message}")
 
@@ -183,13 +185,14 @@ def _main(tool: str, version: str, path: str, names: Iterable[str]) -> bool:
 def again(tool: str, version: str, tables: Mapping[str, Any]) -> Writing:
     """The config of a tool that the tables of a recipe say, with what ftc adds to every one.
 
-    ftc's own plugin is left out: it lies beside a build, and no keys come with it.
+    ftc's own plugin is left out: it lies beside a build, and no keys come with it. The data sets
+    are those of the recipe, not the files that ftc makes of them.
     """
     values = recipe.read(tables).values
     plan = neutral.plan(values | {"train_rows": 10_000})
     made = Writing()
     for key in backends.get(tool).KEYS:
-        if not key.settings:
+        if not key.settings and not SETS & set(key.natives):
             made.native |= key.write(plan, version)
     made.add(dialect.write(tool, version, values))
     made.add(ROWS[tool].write(values, version))
