@@ -17,6 +17,7 @@ from ftc.cli import cli
 from ftc.errors import FtcError
 from ftc.recipe import load
 from ftc.survey.augmented import forecast as shown
+from ftc.survey.augmented import report as summed
 
 NEEDS = {"translate": 'language = "German"', "restyle": 'tone = "formal"'}
 MAKES = "".join(
@@ -127,6 +128,9 @@ def test_a_try_writes_no_rows_to_train_on(tmp_path):
         path = written(tmp_path, DATA + MAKES, server.url)
         found = run(path, limit=1)
         assert [line.seeds for line in found.lines] == [1] * len(found.lines)
+        made = {line.kind for line in found.lines if line.made}
+        assert {row["augment"]["kind"] for row in found.tried} == made
+        assert all(f"{kind} made, among others:\n  " in summed(found) for kind in made)
         assert not (tmp_path / "augmented" / "potters" / result.TRAIN).exists()
         with pytest.raises(FtcError, match="holds no augmented rows"):
             compile_recipe(path, offline=True)

@@ -34,6 +34,7 @@ from ftc.augmentation import CHUNKS
 from ftc.errors import FtcError
 from ftc.facts import model, tokens
 from ftc.prep import lengths
+from ftc.prep.canonical import record
 from ftc.prep.rows import Row, each, table
 from ftc.prep.store import read_table
 from ftc.progress import Progress, quiet
@@ -41,6 +42,7 @@ from ftc.recipe import Recipe
 
 WAITING = "kinds that take rows have none before a run without --limit has annotated chunks"
 NO_ROWS = "name a better model in [augment.models], or look at its answers: --limit 3 --format json"
+MOST_SHOWN = 200  # rows of a try in its report
 LOST = "left out by ftc prepare"
 HELD = "held out by ftc prepare"
 
@@ -56,6 +58,7 @@ class Run:
     lines: list[Line]
     ledger: Lines
     before: int = 0  # answers of earlier runs
+    tried: list[Row] = field(default_factory=list)  # made in a try, to be looked at
     stopped: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -180,6 +183,8 @@ def _shards(run: Run, source: Source, *, chunks: bool) -> Iterator[Shard]:
         try:
             for shard in made(run.work, number, source, run.lines[number - 1]):
                 run.ledger.add(shard.told)
+                if run.work.limit is not None:
+                    run.tried += shard.rows[: MOST_SHOWN - len(run.tried)]
                 yield shard
         except Stopped as error:
             run.stopped = error.reason
@@ -245,6 +250,7 @@ def _report(
         paid=sum(it.answered for it in totals) - run.before,
         calls=tuple(asdict(it) for it in totals),
         faults=calls.faults(),
+        tried=tuple(record(row) for row in run.tried),
         notes=(*run.notes, *run.work.engine.notes()),
         stopped=run.stopped,
         written=run.work.limit is None,

@@ -77,7 +77,8 @@ class Report:
     """A whole run. `stopped` says which limit ended it; "" when it came to its end.
 
     `calls` are the sums of the ledger by endpoint, over all runs. `tokens` counts the tokens of the
-    rows themselves: (human, made), and `counted` says by what.
+    rows themselves: (human, made), and `counted` says by what. `tried` are rows that a try made,
+    before any was filtered, as `ftc.prep.canonical.record` lays them out.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Report:
     paid: int  # calls answered in this run
     calls: tuple[dict[str, Any], ...]
     faults: Mapping[str, int]
+    tried: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     stopped: str = ""
     written: bool = True

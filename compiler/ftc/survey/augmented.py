@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from textwrap import shorten
 
 from ftc.augment.estimate import Figures, added
 from ftc.augment.forecast import Forecast
@@ -11,6 +12,7 @@ from ftc.augment.report import Line, Report, ordered
 from ftc.augmentation import Augment
 from ftc.views import table
 
+WIDTH = 100  # characters of a line
 REASONS = 6  # of a kind that are shown one by one
 HEAD = ("kind", "asked", "made", "failed", "refused", "filtered", "kept", "judge", "tokens", "s")
 
@@ -21,7 +23,7 @@ def report(found: Report) -> str:
     told = [text for line in found.lines for text in _reasons(line)]
     if told:
         lines += ["", "left out", *told]
-    lines += ["", *_judge(found), _rows(found), *_calls(found), *found.notes]
+    lines += ["", *_tried(found), *_judge(found), _rows(found), *_calls(found), *found.notes]
     if found.stopped:
         lines.append(f"stopped: {found.stopped}")
     return "\n".join(lines)
@@ -97,6 +99,24 @@ def _reasons(line: Line) -> Iterator[str]:
             number = sum(count for _, count in rest)
             text = f"for {len(rest)} other reasons (--format json)"
             yield f"  {line.kind:<14}{what:<10}{number:>7,}  {text}"
+
+
+def _tried(found: Report) -> Iterator[str]:
+    """The first row that each kind has made in a try."""
+    seen: set[str] = set()
+    for row in found.tried:
+        kind = row["augment"]["kind"]
+        if kind not in seen:
+            seen.add(kind)
+            yield f"{kind} made, among others:"
+            for role in ("messages", "prompt", "chosen", "rejected", "completion"):
+                for turn in row.get(role, ()):
+                    said = turn["role"] if role in ("messages", "prompt") else role
+                    yield shorten(f"{said}: {turn['content']}", WIDTH - 2, initial_indent="  ")
+            if "text" in row:
+                yield shorten(row["text"], WIDTH - 2, initial_indent="  ")
+    if seen:
+        yield ""
 
 
 def _judge(found: Report) -> Iterator[str]:
