@@ -56,6 +56,8 @@ import json, time
 from dataclasses import replace
 from pathlib import Path
 from ftc import recipe
+from ftc.convert.checked import check
+from ftc.convert.source import read
 from ftc.factors.table import shipped
 from ftc.facts.gather import gather
 from ftc.memory.formula import estimate
@@ -80,7 +82,11 @@ large = asked.model_copy(update={
 eight = replace(facts, hardware=replace(facts.hardware, gpus=8))
 plan = resolve(asked, facts, shipped())
 shape, job = facts.model.shape, plan_job(plan)
+configs = [it for it in sorted(Path("tests/convert/configs").glob("*/*")) if it.is_file()]
+thousand = [configs[number % len(configs)] for number in range(1000)]
 print(json.dumps([
+    ("`ftc check` of 1,000 native configs, those of the tests again and again", 10_000,
+     milliseconds(lambda: [check(read(path)) for path in thousand], 3)),
     ("one estimate", 5, milliseconds(lambda: estimate(shape, job), 200)),
     ("one estimate in three phases with all parts", 5,
      milliseconds(lambda: phases(shape, job), 200)),
