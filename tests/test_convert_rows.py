@@ -394,3 +394,35 @@ def test_the_model_s_own_template_is_named_where_the_family_is_known() -> None:
     assert known.native["template"] == "llama3"
     assert "template" not in unknown.native
     assert unknown.lost["data.template"].kind == "approximate"
+
+
+def alpaca_table(config: dict[str, Any], info: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The table under `type` that alpaca rows of LLaMA-Factory get in Axolotl."""
+    entries = {"faq": info or {"file_name": "faq.json"}}
+    values = read("llamafactory", {"dataset": "faq", **config}, entries).values
+    return write("axolotl", values, source="llamafactory").native["datasets"][0]["type"]
+
+
+def test_the_system_text_of_a_template_stands_in_the_table_of_its_rows() -> None:
+    text = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+    assert alpaca_table({"template": "qwen"})["system_prompt"] == text
+    named = alpaca_table({"template": "qwen", "default_system": "Be brief."})
+    assert named["system_prompt"] == "Be brief."
+    empty = alpaca_table({"template": "qwen", "default_system": ""})
+    assert empty["system_prompt"] == ""
+    for plain in ("smollm", "llama3", "phi", "chatml", "qwen3_nothink"):
+        assert "system_prompt" not in alpaca_table({"template": plain})
+
+
+def test_a_template_of_unknown_text_leaves_alpaca_rows_to_be_looked_at() -> None:
+    values = read("llamafactory", {"dataset": "faq", "template": "smollm2"}, {"faq": {}}).values
+    note = write("axolotl", values, source="llamafactory").lost["data.train[0].layout"]
+    assert (note.kind, note.training) == ("approximate", True)
+
+
+def test_rows_with_a_system_column_may_lack_the_text_of_all_rows() -> None:
+    info = {"file_name": "faq.json", "columns": {"prompt": "q", "response": "a", "system": "s"}}
+    values = read("llamafactory", {"dataset": "faq", "template": "qwen"}, {"faq": info}).values
+    writing = write("axolotl", values, source="llamafactory")
+    assert writing.native["datasets"][0]["type"]["field_system"] == "s"
+    assert writing.lost["data.train[0].columns.system"].kind == "approximate"

@@ -14,6 +14,7 @@ CHATS = ("messages", "openai", "alpaca", "preference", "kto")
 Choice = tuple[Rows, str | dict[str, Any] | None, dict[str, Note]]
 _INPUT = Note("untranslatable", "Axolotl has no second column for the question", training=True)
 _ENDS = "the text of the turns is the template's; the token that ends an answer is the tokenizer's"
+_EMPTY = "a row whose system text is empty gets none, where LLaMA-Factory writes that of all rows"
 _THINKING = "LLaMA-Factory adds 'detailed thinking off' to the system text, Axolotl does not"
 _KTO = "Axolotl reads KTO rows as prompt, completion and label: the file must be written anew"
 
@@ -92,8 +93,11 @@ def _alpaca(rows: Rows, values: Mapping[str, Any], notes: dict[str, Note]) -> Ch
         return rows, "alpaca", notes
     rows = {**rows, "format.system": turns.system, "format.both": turns.both}
     rows |= {"format.alone": turns.alone}
-    if "data.system" in values:
-        rows["system"] = values["data.system"]
+    system = values.get("data.system", templates.SYSTEMS.get(name))
+    if system is not None:
+        rows["system"] = system
+    if system and "columns.system" in rows:
+        notes["columns.system"] = Note("approximate", _EMPTY)
     notes["layout"] = Note("approximate", _ENDS)
     return rows, _table(rows, "sft"), notes
 

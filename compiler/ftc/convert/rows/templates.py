@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ftc.backends import llamafactory_data
+
 OWN = "own"  # the one that the model brings
 JINJA = "jinja"  # a text or a file of the config's own
 
@@ -138,6 +140,7 @@ TURNS: dict[str, Turns] = {
     "chatml": _CHATML,
     "qwen2.5": _CHATML,
     "qwen3-instruct": _CHATML,
+    "chatml-smollm": _CHATML,
     "llama3": _turns(
         "<|start_header_id|>system<|end_header_id|>\n\n{system}<|eot_id|>",
         "<|start_header_id|>user<|end_header_id|>\n\n",
@@ -145,3 +148,6 @@ TURNS: dict[str, Turns] = {
     ),
     "phi3": _turns("<|system|>\n{system}<|end|>\n", "<|user|>\n", "<|end|>\n<|assistant|>\n"),
 }
+# The system text that LLaMA-Factory's template of these names adds where a config and a row have
+# none. The others of TURNS add none: `smollm` is the text of the model only where ftc writes it.
+SYSTEMS: dict[str, str] = {"qwen2.5": llamafactory_data.TEMPLATES["qwen2.5"].system}
