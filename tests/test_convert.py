@@ -208,6 +208,7 @@ def test_the_command_refuses_what_would_be_lost(axolotl, tmp_path):
     done = run("convert", axolotl, "--to", "llamafactory", "--out", out, "--allow-lossy")
     assert done.return_value == 0
     assert json.loads(out.read_text())["lora_rank"] == 16
+    assert "opens no file named .json" in done.output
     assert (tmp_path / "dataset_info.json").exists()
     done = run("convert", axolotl, "--to", "llamafactory", "--out", out, "--allow-lossy")
     assert isinstance(done.exception, FtcError)

@@ -13,6 +13,7 @@ from ftc.backends import fields, schemas, versions
 from ftc.backends.axolotl import KEYS
 from ftc.backends.fields import ANY
 from ftc.convert import dialect
+from ftc.convert.tables import has, look, put
 
 AXOLOTL, OTHER = "axolotl", "llamafactory"
 VERSIONS = [line.version for line in versions.of(AXOLOTL)]
@@ -101,7 +102,7 @@ def test_since_and_until_are_those_of_the_schemas():
     for path, entry in TABLE.items():
         head = re.split(r"[.\[]", path)[0]
         there = [version for version in VERSIONS if head in have[version]]
-        if [version for version in VERSIONS if dialect._of(entry, version)] != there:
+        if [version for version in VERSIONS if has(entry, version)] != there:
             wrong.append(path)
     assert not wrong
 
@@ -239,7 +240,7 @@ def test_a_shared_concept_means_the_same_there_and_back(path):
     concept = TABLE[path].concept
     for value in samples(path):
         config = context(AXOLOTL, path)
-        dialect.put(config, path, value)
+        put(config, path, value)
         told = dialect.read(AXOLOTL, NEWEST, config).values
         assert concept in told, (path, value)
         there = dialect.write(OTHER, OTHERS, {concept: told[concept]})
@@ -251,9 +252,9 @@ def test_a_shared_concept_means_the_same_there_and_back(path):
         back = dialect.read(OTHER, OTHERS, native).values
         assert back.get(concept) == told[concept], (path, value, native)
         again = dialect.write(AXOLOTL, NEWEST, {concept: back[concept]}).native
-        if dialect.look(again, path) != value:  # another key that says the same
+        if look(again, path) != value:  # another key that says the same
             again = {**config, **again}
-            dialect.put(again, path, None)
+            put(again, path, None)
             assert dialect.read(AXOLOTL, NEWEST, again).values.get(concept) == told[concept]
 
 

@@ -7,6 +7,8 @@ import pytest
 from ftc import backends
 from ftc.backends import fields, schemas, versions
 from ftc.convert import dialect
+from ftc.convert.meaning import leaves
+from ftc.convert.tables import look, put
 
 NAME = "llamafactory"
 VERSIONS = [line.version for line in versions.of(NAME)]
@@ -119,7 +121,7 @@ def whole(path, value, backend=NAME):
     """A config with a key, and with all that it needs to be read."""
     config = {"stage": "sft", "finetuning_type": "lora"} if backend == NAME else {}
     _require(config, backend, path)
-    dialect.put(config, path, value)
+    put(config, path, value)
     return config
 
 
@@ -131,9 +133,9 @@ def _require(config, backend, path):
         if wanted == fields.UNSET:
             continue
         if wanted != fields.ANY:
-            dialect.put(config, needed, wanted[0] if isinstance(wanted, list) else wanted)
-        elif not dialect.look(config, needed):
-            dialect.put(config, needed, samples(needed, backend)[0])
+            put(config, needed, wanted[0] if isinstance(wanted, list) else wanted)
+        elif not look(config, needed):
+            put(config, needed, samples(needed, backend)[0])
 
 
 @pytest.mark.parametrize("path", [path for path in TABLE if not path.endswith("*")])
@@ -296,7 +298,7 @@ def test_numbers_in_quotes_are_refused_as_by_the_tool(key):
 def test_values_people_write(config, wanted):
     found = heard(**config)
     assert found.values == wanted
-    assert found.heard.keys() | found.settled.keys() == {path for path, _ in dialect.leaves(config)}
+    assert found.heard.keys() | found.settled.keys() == {path for path, _ in leaves(config)}
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def convert(
 
     \b
     Example: ftc convert qlora.yml --to recipe --out recipe.toml
-             ftc convert qlora.yml --to llamafactory --out train.json
+             ftc convert qlora.yml --to llamafactory --out train.yaml
              ftc convert train.yaml --to axolotl@0.19.0 --format json
     """
     from ftc.convert import shown
@@ -71,6 +71,8 @@ def convert(
     click.echo(shown.ledger(found, whole=whole), err=not out and not refused)
     for place in places:
         click.echo(f"wrote {place}")
+    if out and not refused and tool == "llamafactory" and out.suffix == ".json":
+        say("beware: LLaMA-Factory 0.9.5 opens no file named .json; the same text in a .yaml it does")
     if refused:
         say(
             f"error: {len(found.lost)} of the keys change training and would be lost; nothing was "

@@ -15,6 +15,7 @@ from ftc.convert.entry import Entry, counts, entries
 from ftc.convert.meaning import Native, Reading, leaves
 from ftc.convert.rows import axolotl, llamafactory
 from ftc.convert.source import Source
+from ftc.convert.tables import LEFT_OUT, UNREADABLE
 from ftc.errors import FtcError
 from ftc.init import write
 from ftc.plan import Plan
@@ -117,7 +118,7 @@ def _said(target: str, version: str, name: str, value: Any) -> bool:
     does in another way where nothing is said."""
     if name in Plan.__dataclass_fields__:
         return True
-    return value not in dialect.LEFT_OUT and dialect.defaults(target, version).get(name) != value
+    return value not in LEFT_OUT and dialect.defaults(target, version).get(name) != value
 
 
 def understood(tool: str, version: str, source: Source) -> Reading:
@@ -129,7 +130,7 @@ def understood(tool: str, version: str, source: Source) -> Reading:
             found.add(axolotl.read(alive, version))
         else:
             found.add(llamafactory.read(alive, version, _described(source)))
-    except dialect.UNREADABLE as error:
+    except UNREADABLE as error:
         note = dialect.refused(error)
         found.settled |= {path: note for path, _ in leaves(alive) if path not in found.heard}
     return found

@@ -1,105 +1,25 @@
-"""A native config as concepts, and concepts as a native config of either tool."""
+"""Concepts as a native config of either tool; what reads such a config stands in `heard`."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ftc import backends
 from ftc.backends import fields, schemas
-from ftc.backends.base import Key, at_least
-from ftc.backends.fields import ANY, OTHER, UNSET, Field
+from ftc.backends.base import Key
+from ftc.backends.fields import Field
 from ftc.convert import neutral
-from ftc.convert.meaning import Native, Note, Reading, Writing, leaves, top
+from ftc.convert.heard import defaults, implied, read, refused, unmet
+from ftc.convert.meaning import Note, Writing, leaves, top
+from ftc.convert.tables import HARMLESS, LEFT_OUT, UNREADABLE, above, drop, has, keys_of, place, put
 
-EMPTY = "it is empty: the same as left out"
-DEFAULT = "it says what both tools do where nothing is said"
-IGNORED = {
-    "axolotl": "Axolotl ignores it without a word",
-    "llamafactory": "LLaMA-Factory does not start with it",
-}
-# Settings of the plan that change no weight: speed, memory, what is looked at meanwhile.
-HARMLESS = frozenset(
-    (
-        "attention",
-        "gradient_checkpointing",
-        "liger_kernel",
-        "zero_stage",
-        "offload_optimizer",
-        "eval_steps",
-        "eval_batch",
-        "save_steps",
-        "save_total_limit",
-        "logging_steps",
-        "device",
-    )
-)
-# What a reader raises on a value that its tool would refuse, too.
-UNREADABLE = (TypeError, ValueError, KeyError, AttributeError)
+__all__ = ["HARMLESS", "defaults", "implied", "place", "read", "refused", "unread", "write"]
+
 PLUGINS = {
     "LigerPlugin": "axolotl.integrations.liger.LigerPlugin",
     "CutCrossEntropyPlugin": "axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin",
 }
-# Values that a tool means where it writes no key.
-LEFT_OUT: tuple[Any, ...] = (False, None, 0, "", (), [])
-
-
-def read(backend: str, version: str, config: Native) -> Reading:
-    """What a config says in its key table and in the fields beside it; rows are read elsewhere.
-
-    Each key that is set is either heard or settled, those of rows apart.
-    """
-    alive, settled = _alive(backend, version, config)
-    found = Reading(settled=settled)
-    found.add(_understood(backend, version, alive, found))
-    return found
-
-
-def implied(backend: str, version: str, config: Native) -> dict[str, Any]:
-    """The concepts that the config leaves to the tool, with what the tool takes."""
-    alive, _ = _alive(backend, version, config)
-    told = _understood(backend, version, alive, Reading()).values
-    full = dict(alive)
-    for path, field in fields.table(backend).items():
-        free = alive.get(path) is None and "." not in path and "[" not in path
-        if field.default is not None and free and _of(field, version):
-            full[path] = field.default
-    for path in [path for path in full if alive.get(path) is None]:
-        if _unmet(backend, full, path):
-            del full[path]
-    found = _understood(backend, version, full, Reading()).values
-    return {name: value for name, value in found.items() if name not in told}
-
-
-def _alive(backend: str, version: str, config: Native) -> tuple[dict[str, Any], dict[str, Note]]:
-    """The keys that the tool reads, and what there is to say of the others."""
-    alive, settled = dict(config), {}
-    unknown = _unknown(backend, version, config)
-    for path, value in leaves(config):
-        if value is None and (field := fields.find(backend, path)) and field.null is not None:
-            put(alive, path, field.null)
-            continue
-        note = _dead(backend, config, path, value, unknown)
-        if note:
-            settled[path] = note
-            _drop(alive, path)
-    return alive, settled
-
-
-def _understood(backend: str, version: str, alive: Native, before: Reading) -> Reading:
-    found = _by_keys(backend, version, alive)
-    found.settled |= before.settled
-    found.add(_by_fields(backend, alive, found))
-    return found
-
-
-@cache
-def defaults(backend: str, version: str) -> Mapping[str, Any]:
-    """What a tool takes for each concept where a config says nothing at all."""
-    return implied(backend, version, {})
 
 
 def write(backend: str, version: str, values: Mapping[str, Any]) -> Writing:
@@ -108,13 +28,13 @@ def write(backend: str, version: str, values: Mapping[str, Any]) -> Writing:
     What it would read back in another sense is not written, but lost.
     """
     made = Writing()
-    for key in _keys(backend):
+    for key in keys_of(backend):
         if key.settings and all(name in values for name in key.settings):
             _write_key(key, version, values, made)
     for path, field in fields.table(backend).items():
         plain = "[" not in path and not path.endswith("*") and not field.old
         wanted = field.concept in values and field.concept not in made.held
-        if plain and wanted and _of(field, version):
+        if plain and wanted and has(field, version):
             _write_field(path, field, values, made)
     for name, (other, share) in SHARES.items():
         if name in values and name not in made.held and other not in made.held:
@@ -129,12 +49,10 @@ def unread(backend: str, made: Writing) -> None:
     """Take out of a whole config what the tool would not read beside the rest of it."""
     for path, value in list(leaves(made.native)):
         field = fields.find(backend, path)
-        why = next(
-            (it for above in _above(path) if (it := _unmet(backend, made.native, above))), ""
-        )
+        why = next((it for above in above(path) if (it := unmet(backend, made.native, above))), "")
         if not why or field is None or field.data:
             continue
-        _drop(made.native, path)
+        drop(made.native, path)
         for name in [name for name, paths in made.held.items() if path in paths]:
             left = tuple(it for it in made.held[name] if it != path)
             if left or value in LEFT_OUT:
@@ -173,187 +91,6 @@ SHARES = {
 ROUNDED = "a share of all steps, which is rounded to whole ones"
 
 
-@cache
-def place(backend: str, version: str, concept: str) -> str | None:
-    """The key of a tool that holds a concept; None where it has none."""
-    for key in _keys(backend):
-        if concept in key.settings and key.natives:
-            return key.natives[0]
-    for path, field in fields.table(backend).items():
-        if field.concept == concept and _of(field, version):
-            return path
-    return None
-
-
-def put(config: dict[str, Any], path: str, value: Any) -> None:
-    """Set a key by its path of names."""
-    *above, name = path.split(".")
-    for part in above:
-        inner = config.get(part)
-        config[part] = dict(inner) if isinstance(inner, Mapping) else {}
-        config = config[part]
-    config[name] = value
-
-
-def look(config: Any, path: str) -> Any:
-    """The value of a key by its path of names; None where it is not set."""
-    for part in path.split("."):
-        config = config.get(part) if isinstance(config, Mapping) else None
-    return config
-
-
-# ------------------------------------------------------------------------------------- reading
-
-
-def _dead(
-    backend: str, config: Native, path: str, value: Any, unknown: Mapping[str, str]
-) -> Note | None:
-    """Why the tool does not read a key that is set; None where it does."""
-    if value is None:
-        return Note("ignored", EMPTY)
-    for above in _above(path):
-        if why := unknown.get(above, "") or _unmet(backend, config, above):
-            return Note("ignored", why)
-    return None
-
-
-def _unknown(backend: str, version: str, config: Native) -> dict[str, str]:
-    """The keys that the tool does not have, and what to say of each."""
-    found: dict[str, str] = {}
-    for path, message, meant in schemas.problems(backend, version, config):
-        if message.startswith(schemas.UNKNOWN):
-            said = f"it {message.replace('this version', version)}: {IGNORED[backend]}"
-            found[path] = f"{said}; did you mean {meant}?" if meant else said
-    return found
-
-
-def _unmet(backend: str, config: Native, path: str) -> str:
-    """What a key would need to be read; "" where it has all of it."""
-    field = fields.find(backend, path)
-    for needed, wanted in (field.needs if field else {}).items():
-        names = needed.split("|")
-        if not any(_met(_taken(backend, config, name, wanted), wanted) for name in names):
-            return f"it is read only with {' or '.join(names)}{_wanted(wanted)}"
-    return ""
-
-
-def _taken(backend: str, config: Native, path: str, wanted: Any) -> Any:
-    """What the tool takes for a key, its default where it is left out."""
-    found = look(config, path)
-    if found is None and wanted != UNSET and (field := fields.find(backend, path)):
-        return field.default
-    return found
-
-
-def _met(found: Any, wanted: Any) -> bool:
-    if wanted == ANY:
-        return bool(found)
-    if wanted == UNSET:
-        return found is None
-    if wanted is False:
-        return not found
-    if isinstance(wanted, str) and wanted.startswith(OTHER):
-        return bool(found != wanted.removeprefix(OTHER))
-    options = wanted if isinstance(wanted, list) else [wanted]
-    if isinstance(found, list):  # such as plugins, by the end of their name
-        return any(str(item).endswith(str(option)) for item in found for option in options)
-    return found in options
-
-
-def _wanted(wanted: Any) -> str:
-    if wanted == ANY:
-        return ""
-    if wanted == UNSET:
-        return " left out"
-    if isinstance(wanted, str) and wanted.startswith(OTHER):
-        return f" other than {wanted.removeprefix(OTHER)}"
-    options = wanted if isinstance(wanted, list) else [wanted]
-    return ": " + " or ".join(json.dumps(option) for option in options)
-
-
-def _by_keys(backend: str, version: str, config: Native) -> Reading:
-    found = Reading()
-    heard: list[tuple[Key, list[str], dict[str, Any]]] = []
-    for key in _keys(backend):
-        set_ = [name for name in key.natives if config.get(name) is not None]
-        if not key.settings or not set_:
-            continue
-        try:
-            values = key.read(config)
-        except UNREADABLE as error:
-            found.settled |= {path: refused(error) for path in _below(config, set_)}
-            continue
-        values = {name: value for name, value in values.items() if value is not None}
-        if values:
-            found.values |= values
-            heard.append((key, set_, values))
-    plan = neutral.plan(found.values)
-    for key, set_, values in heard:
-        again = dict(leaves(key.write(plan, version)))
-        for path, value in leaves({name: config[name] for name in set_}):
-            if path in again and again[path] != value and _told(backend, path):
-                continue
-            if path in again or "." not in path:
-                found.heard[path] = (*found.heard.get(path, ()), *values)
-    return found
-
-
-def _told(backend: str, path: str) -> bool:
-    """Whether the fields say what other values of the key mean than the ones that ftc writes."""
-    field = fields.find(backend, path)
-    return field is not None and field.kind is not None
-
-
-def refused(error: Exception) -> Note:
-    """What there is to say of a key whose value its reader does not take."""
-    return Note("untranslatable", f"its value cannot be read: {error}", training=True)
-
-
-def _by_fields(backend: str, config: Native, before: Reading) -> Reading:
-    found = Reading()
-    for path, value in leaves(config):
-        if path in before.heard or path in before.settled:
-            continue
-        field = fields.find(backend, path)
-        if field is None:
-            why = "ftc does not know what it would be elsewhere"
-            found.settled[path] = Note("untranslatable", why, training=True)
-        elif field.concept is not None:
-            found.values[field.concept] = _heard(field, value)
-            found.heard[path] = (field.concept,)
-        elif field.kind is not None:
-            found.settled[path] = _settled(field, value)
-        elif not field.data:
-            why = field.why or "only other values of it have a counterpart"
-            found.settled[path] = Note("untranslatable", why, training=True)
-    return found
-
-
-def _settled(field: Field, value: Any) -> Note:
-    assert field.kind is not None
-    if field.kind == "untranslatable" and field.default is not None and value == field.default:
-        return Note("converted", DEFAULT)
-    training = field.training
-    if field.harmless and isinstance(value, list):
-        training = not all(str(item).endswith(tuple(field.harmless)) for item in value)
-    return Note(field.kind, field.why or "", training)
-
-
-def _heard(field: Field, value: Any) -> Any:
-    if field.joined and isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    if field.inverted and isinstance(value, bool):
-        return not value
-    return field.words.get(_word(value), value)
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-# ------------------------------------------------------------------------------------- writing
-
-
 def _write_key(key: Key, version: str, values: Mapping[str, Any], made: Writing) -> None:
     try:
         wrote = key.write(neutral.plan(values), version)
@@ -373,7 +110,7 @@ def _no_value(name: str, value: Any) -> Note:
 
 def _read_back(backend: str, values: Mapping[str, Any], made: Writing) -> None:
     """Take out again what would be read in another sense, now that all keys are there."""
-    for key in _keys(backend):
+    for key in keys_of(backend):
         wrote = [name for name in key.natives if name in made.native]
         if not key.settings or not wrote:
             continue
@@ -397,7 +134,7 @@ def _write_share(
     other, _ = SHARES[name]
     if values[other] is None:
         return
-    for key in _keys(backend):
+    for key in keys_of(backend):
         if key.settings == (other,):
             _write_key(key, version, values, made)
     made.held[name] = made.held.pop(other, ())
@@ -437,46 +174,3 @@ def _accepted(backend: str, version: str, made: Writing) -> None:
             if any(top(held) == name for held in paths):
                 made.lost[concept] = Note("untranslatable", f"{path}: {message}", training=True)
         made.native.pop(name, None)
-
-
-# ------------------------------------------------------------------------------------- tables
-
-
-@cache
-def _keys(backend: str) -> tuple[Key, ...]:
-    """The lines of the key table that are no matter of rows."""
-    return tuple(
-        key
-        for key in backends.get(backend).KEYS
-        if not any((it := fields.find(backend, name)) and it.data for name in key.natives)
-    )
-
-
-def _of(field: Field, version: str) -> bool:
-    """Whether this version has the key."""
-    if field.since is not None and not at_least(version, field.since):
-        return False
-    return field.until is None or at_least(field.until, version)
-
-
-def _above(path: str) -> Iterator[str]:
-    """A path and the tables that it stands in."""
-    for end in (*(match.start() for match in re.finditer(r"[.\[]", path)), len(path)):
-        yield path[:end]
-
-
-def _below(config: Native, names: Iterable[str]) -> list[str]:
-    return [path for path, _ in leaves({name: config[name] for name in names})]
-
-
-def _drop(config: dict[str, Any], path: str) -> None:
-    """Take a key out by its path; those of tables in lists stay, their readers skip them."""
-    if "[" in path:
-        return
-    *above, name = [path] if path in config else path.split(".")
-    for part in above:
-        if not isinstance(config.get(part), Mapping):
-            return  # a name with a dot in it
-        config[part] = dict(config[part])
-        config = config[part]
-    config.pop(name, None)

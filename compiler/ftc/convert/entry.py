@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftc.backends import fields
-from ftc.convert import dialect
-from ftc.convert.dialect import look
 from ftc.convert.meaning import Class, Note, Reading, Writing, leaves
+from ftc.convert.tables import HARMLESS, look
 
 CLASSES: tuple[Class, ...] = (
     "exact",
@@ -85,7 +84,7 @@ def _entry(
     if missing or not concepts:
         field = fields.find(tool, path)
         why = (field and field.why) or f"no key holds {', '.join(missing) or path}"
-        training = not set(missing) <= dialect.HARMLESS
+        training = not set(missing) <= HARMLESS
         if field and field.concept:
             training = field.training
         return Entry(path, value, "untranslatable", to, why, line, training)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from ftc.build import PREFERRED
-from ftc.convert import dialect, text
+from ftc.convert import text
 from ftc.convert.convert import RECIPE, Converted
 from ftc.convert.meaning import leaves
+from ftc.convert.tables import look, put
 from ftc.errors import FtcError
 from ftc.factors.table import shipped
 from ftc.facts.gather import gather
@@ -58,9 +59,9 @@ def _without(tables: Mapping[str, Any], path: str) -> dict[str, Any]:
     if not above:
         del made[name]
         return made
-    inner = {key: value for key, value in dialect.look(tables, above).items() if key != name}
+    inner = {key: value for key, value in look(tables, above).items() if key != name}
     if inner:
-        dialect.put(made, above, inner)
+        put(made, above, inner)
     else:
         del made[above]
     return made

@@ -16,6 +16,7 @@ from ftc.backends.base import PREFERENCE
 from ftc.convert import dialect, neutral
 from ftc.convert.meaning import Native, Reading, Writing, leaves
 from ftc.convert.rows import recipe as rows
+from ftc.convert.tables import look, put
 from ftc.plan import PATHS
 from ftc.recipe import SHARES, Recipe
 
@@ -54,7 +55,7 @@ def write(source: str, config: Native, reading: Reading, values: Mapping[str, An
         if value is None or value in _UNSAID.get(name, ()) or value == ():
             made.held[name] = ()  # what a recipe means that does not say it
             continue
-        dialect.put(made.native, path, list(value) if isinstance(value, tuple) else value)
+        put(made.native, path, list(value) if isinstance(value, tuple) else value)
         made.held[name] = (path,)
     _refused(made)
     _natives(source, config, reading, values, made)
@@ -104,7 +105,7 @@ def _natives(
             continue  # data sets have no place below [backend]
         if not _sayable(value):
             continue
-        dialect.put(made.native, f"backend.{source}.{path}", value)
+        put(made.native, f"backend.{source}.{path}", value)
         both = bool(concepts) and all(
             name in made.held or (name in there.held and name not in there.lost)
             for name in concepts
@@ -113,9 +114,9 @@ def _natives(
     for name, paths in there.held.items():
         if name not in there.lost:
             for path in paths:
-                inner = dialect.look(there.native, path)
+                inner = look(there.native, path)
                 if not _written(other, path, inner, values):
-                    dialect.put(made.native, f"backend.{other}.{path}", inner)
+                    put(made.native, f"backend.{other}.{path}", inner)
 
 
 def _written(tool: str, path: str, value: Any, values: Mapping[str, Any]) -> bool:

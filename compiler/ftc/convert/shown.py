@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftc.convert.convert import RECIPE, Converted
-from ftc.convert.dialect import EMPTY
 from ftc.convert.entry import CLASSES, Entry, counts
+from ftc.convert.heard import EMPTY
 from ftc.views import table, value
 
 PLAIN = ("exact", "site")  # classes that are counted alone
