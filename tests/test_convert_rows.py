@@ -426,3 +426,41 @@ def test_rows_with_a_system_column_may_lack_the_text_of_all_rows() -> None:
     writing = write("axolotl", values, source="llamafactory")
     assert writing.native["datasets"][0]["type"]["field_system"] == "s"
     assert writing.lost["data.train[0].columns.system"].kind == "approximate"
+
+
+@pytest.mark.parametrize(
+    "info", [None, {"web": {"file_name": "a.txt", "columns": {"prompt": "b"}}}]
+)
+def test_documents_stay_documents(info: dict[str, Any] | None) -> None:
+    values = read("llamafactory", {"stage": "pt", "dataset": "web"}, info).values
+    writing = write("axolotl", values, source="llamafactory")
+    block = writing.native["datasets"][0]
+    assert (block["type"], block["field"]) == ("completion", "b" if info else "text")
+    assert axolotl.stage_of(writing.native) == "pretrain"
+    assert "stage" not in writing.lost
+    assert {it for it, note in writing.lost.items() if note.training} == (
+        set() if info else {"data.train[0].name"}
+    )
+
+
+def test_chats_in_the_stage_of_documents_are_lost() -> None:
+    info = {"chats": {"file_name": "chats.json", "formatting": "sharegpt"}}
+    values = read("llamafactory", {"stage": "pt", "dataset": "chats"}, info).values
+    writing = write("axolotl", values, source="llamafactory")
+    assert axolotl.stage_of(writing.native) == "sft"
+    assert {"stage", "data.train[0].layout"} <= {
+        it for it, note in writing.lost.items() if note.training
+    }
+
+
+@pytest.mark.parametrize("block", [{"path": "org/ready"}, {"path": "org/ready", "type": None}])
+def test_rows_without_a_type_are_told_of_by_their_path(block: dict[str, Any]) -> None:
+    config = {"datasets": [block, {"path": "org/chats", "type": "chat_template"}]}
+    reading = read("axolotl", config)
+    accounted("axolotl", config, reading)
+    assert "data.train[0].layout" in reading.heard["datasets[0].path"]
+    assert "data.train[0].hub" in reading.heard["datasets[0].path"]
+    for writing in (write("llamafactory", reading.values), recipe.write(reading.values)):
+        note = writing.lost["data.train[0].layout"]
+        assert (note.kind, note.training) == ("untranslatable", True)
+        assert "data.train[1].layout" not in writing.lost

@@ -179,6 +179,9 @@ def write(values: Mapping[str, Any], version: str, *, source: str = "") -> Writi
         _say_samples(train, writing)
     if "tokens" in values:
         writing.held["tokens"] = ("datasets[0].path",)
+    if train and stage in ("sft", "pretrain") and stage_of(writing.native) != stage:
+        why = f"Axolotl takes these rows for {stage_of(writing.native)}"
+        writing.lost["stage"] = Note("untranslatable", why, training=True)
     return leave(writing, values, losses.AXOLOTL, same=source == NAME)
 
 

@@ -53,13 +53,13 @@ def read(block: Native, spot: Spot, stage: str, version: str) -> Reading:
                 settled[path] = NULL
         elif path in missing(version):
             settled[path] = Note("ignored", f"no key of Axolotl {version}")
-        elif path not in told and path not in settled:
+        elif (path not in told or path == "path") and path not in settled:
             part = _part(path, block, rows, pretraining)
             if isinstance(part, Note):
                 settled[path] = part
             else:
                 rows[part] = templates.from_axolotl(value) if path == "chat_template" else value
-                told[path] = (part,)
+                told[path] = (part, *told.get(path, ()))
     if side == "eval" and "split" not in rows and "hub" in rows:
         rows["split"] = "test"
     return Reading(
@@ -92,8 +92,8 @@ def _typed(
                 settled[f"type.{name}"] = Note("ignored", "no key of a prompt table")
         return rows, told, settled
     if kind is None:
-        rows = _untyped(block, stage)
-        return rows, {"type": tuple(rows)} if "type" in block else {}, settled
+        rows = _untyped(block, stage)  # where the rows lie is all that tells of them
+        return rows, {"path": tuple(rows)} if "path" in block else {}, settled
     if not isinstance(kind, str):
         raise ValueError(f"type is {kind!r}, neither a name nor a table")
     style = styles.find(kind, stage)

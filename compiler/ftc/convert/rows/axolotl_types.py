@@ -14,6 +14,8 @@ CHATS = ("messages", "openai", "alpaca", "preference", "kto")
 Choice = tuple[Rows, str | dict[str, Any] | None, dict[str, Note]]
 _INPUT = Note("untranslatable", "Axolotl has no second column for the question", training=True)
 _ENDS = "the text of the turns is the template's; the token that ends an answer is the tokenizer's"
+_DOCUMENTS = "which column holds the documents is not known: text is guessed"
+_FIRST = "LLaMA-Factory trains on the first turn of each chat alone, Axolotl on the answers"
 _EMPTY = "a row whose system text is empty gets none, where LLaMA-Factory writes that of all rows"
 _THINKING = "LLaMA-Factory adds 'detailed thinking off' to the system text, Axolotl does not"
 _KTO = "Axolotl reads KTO rows as prompt, completion and label: the file must be written anew"
@@ -36,12 +38,16 @@ def choose(rows: Rows, stage: str, values: Mapping[str, Any], *, pretraining: bo
         return rows, None, notes
     if stage in names.PAIRED:
         return _paired(rows, stage, notes)
-    if layout == "text":
+    if stage == "pretrain" and layout is None:
+        notes.setdefault(_place(rows), Note("untranslatable", _DOCUMENTS, training=True))
+        rows = {"columns.text": "text", **rows}
+    if layout == "text" or (stage == "pretrain" and layout is None):
         return rows, "pretrain" if pretraining else "completion", notes
+    if stage == "pretrain" and layout in CHATS:
+        notes["layout"] = Note("untranslatable", _FIRST, training=True)
     if layout is None:
-        place = next(it for it in ("name", "hub", "path") if it in rows)
         why = "how its rows are laid out is not known: chats are guessed"
-        notes.setdefault(place, Note("untranslatable", why, training=True))
+        notes.setdefault(_place(rows), Note("untranslatable", why, training=True))
     words = {"segments": "input_output", "steps": "stepwise_supervised"}
     if stage == "reward":
         return rows, "bradley_terry.chat_template", notes
@@ -59,6 +65,10 @@ def _placed(rows: Rows) -> tuple[Rows, dict[str, Note]]:
     why = "dataset_info.json is not there, or lacks it: put its path here, and what its rows are"
     name = rows.get("name", "")
     return {**rows, "path": name}, {"name": Note("untranslatable", why, training=True)}
+
+
+def _place(rows: Rows) -> str:
+    return next(it for it in ("name", "hub", "path") if it in rows)
 
 
 def _paired(rows: Rows, stage: str, notes: dict[str, Note]) -> Choice:
