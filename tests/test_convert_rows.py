@@ -464,3 +464,96 @@ def test_rows_without_a_type_are_told_of_by_their_path(block: dict[str, Any]) ->
         note = writing.lost["data.train[0].layout"]
         assert (note.kind, note.training) == ("untranslatable", True)
         assert "data.train[1].layout" not in writing.lost
+
+
+def of_files(names: Any, path: str = "json", **more: Any) -> dict[str, Any]:
+    return {"datasets": [{"path": path, "data_files": names, "type": "chat_template", **more}]}
+
+
+@pytest.mark.parametrize(
+    ("config", "paths"),
+    [
+        (of_files("a.jsonl"), ["a.jsonl"]),
+        (of_files(["sets/a.jsonl"]), ["sets/a.jsonl"]),
+        (of_files(["a.jsonl", "b.jsonl"]), ["a.jsonl", "b.jsonl"]),
+        (of_files(["r.csv"], "csv"), ["r.csv"]),
+        (of_files(["p/a.json", "p/b.json"], "p", ds_type="json"), ["p/a.json", "p/b.json"]),
+    ],
+)
+def test_files_of_this_machine_are_named_by_their_paths(
+    config: dict[str, Any], paths: list[str]
+) -> None:
+    reading = read("axolotl", config)
+    accounted("axolotl", config, reading)
+    made = recipe.write(reading.values)
+    said(reading.values, made)
+    data = made.native["data"]
+    tables = [data, *data.get("also", [])]
+    assert [table["path"] for table in tables] == paths
+    assert not any("hub" in table for table in tables)
+    assert {table["format"] for table in tables} == {"messages"}
+    keys = ("data.path", *(f"data.also[{it}].path" for it in range(len(paths) - 1)))
+    told = {made.held[it] for it in reading.heard["datasets[0].data_files"]}
+    assert told == {keys}
+    other = write("llamafactory", reading.values, source="axolotl")
+    said(reading.values, other)
+    assert [entry["file_name"] for entry in info_of(other).values()] == paths
+    assert other.native["dataset"].count(",") == len(paths) - 1
+    for writing in (made, other):
+        assert not {it for it, note in writing.lost.items() if note.training}
+    same = write("axolotl", reading.values, source="axolotl")
+    assert read("axolotl", same.native).values == reading.values
+    assert same.native["datasets"][0]["path"] == config["datasets"][0]["path"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        of_files("train/*.jsonl"),
+        of_files(["a.jsonl", "more/[ab].jsonl"]),
+        of_files("https://acme.example/rows.jsonl"),
+        of_files(["a.jsonl", "b.jsonl"], split="train[:100]"),
+        of_files("rows/*.json", "rows", ds_type="json"),
+    ],
+)
+def test_files_that_cannot_be_named_are_lost(config: dict[str, Any]) -> None:
+    reading = read("axolotl", config)
+    accounted("axolotl", config, reading)
+    for writing in (recipe.write(reading.values), write("llamafactory", reading.values)):
+        said(reading.values, writing)
+        notes = [writing.lost[it] for it in reading.heard["datasets[0].data_files"]]
+        assert [(note.kind, note.training) for note in notes] == [("untranslatable", True)]
+    same = write("axolotl", reading.values, source="axolotl")
+    assert config["datasets"][0].items() <= same.native["datasets"][0].items()
+
+
+def test_files_of_the_hub_stay_there() -> None:
+    reading = read("axolotl", of_files(["a.jsonl"], "acme/rows"))
+    assert reading.values["data.train[0].hub"] == "acme/rows"
+    assert recipe.write(reading.values).lost["data.train[0].files"].training
+
+
+def test_a_path_that_is_a_file_is_read_alone() -> None:
+    config = of_files(["other.json"], "rows.json", ds_type="json")
+    reading = read("axolotl", config)
+    accounted("axolotl", config, reading)
+    assert reading.settled["datasets[0].data_files"].kind == "ignored"
+
+
+def test_the_reader_has_to_fit_the_name_of_the_file() -> None:
+    values = read("axolotl", of_files(["rows.txt"])).values
+    note = write("llamafactory", values, source="axolotl").lost["data.train[0].builder"]
+    assert (note.kind, note.training) == ("untranslatable", True)
+
+
+def test_one_held_out_file_is_named_by_its_path() -> None:
+    held_out = {"path": "json", "data_files": "eval.jsonl", "split": "train"}
+    config = of_files("a.jsonl") | {"test_datasets": [{**held_out, "type": "chat_template"}]}
+    values = read("axolotl", config).values
+    made = recipe.write(values)
+    assert made.native["data"]["eval_path"] == "eval.jsonl"
+    assert "data.eval[0].builder" in made.held
+    config["test_datasets"][0]["data_files"] = ["eval.jsonl", "more.jsonl"]
+    made = recipe.write(read("axolotl", config).values)
+    assert "eval_path" not in made.native["data"]
+    assert made.lost["data.eval[0].files"].kind == "untranslatable"

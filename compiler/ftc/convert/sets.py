@@ -9,10 +9,11 @@ from typing import Any
 
 from ftc.backends.llamafactory_data import TEMPLATES
 from ftc.convert.difference import Difference, alike, of
-from ftc.convert.rows.axolotl_names import AS_THEY_ARE
+from ftc.convert.rows import files
+from ftc.convert.rows.axolotl_names import AS_THEY_ARE, FORMATTED
 from ftc.convert.rows.dataset_info import template_of
 from ftc.convert.rows.parts import Rows, gather
-from ftc.convert.rows.templates import OWN, from_llamafactory
+from ftc.convert.rows.templates import OWN, SYSTEMS, from_llamafactory
 from ftc.convert.sides import Side
 
 _PLACES = ("hub", "path", "modelscope", "openmind", "script", "name")
@@ -25,6 +26,7 @@ _QUIET = (
     "template",
     "name",
     "conversation",
+    "builder",
     "trust_remote_code",
     "file_type",
     "raw_calls",
@@ -78,8 +80,10 @@ def _rows(left: Side, right: Side) -> Iterator[Difference]:
 def _named(side: Side, part: str) -> dict[str, Rows]:
     """The data sets of a side by what a person would call them."""
     found: dict[str, Rows] = {}
-    for rows in gather(side.values, part):
+    for rows in (it for group in gather(side.values, part) for it in files.apart(group)[0]):
         rows = _sampled(rows, side)
+        if rows.get("prompt") == FORMATTED and rows.get("system") in SYSTEMS.values():
+            del rows["system"]  # `_style` names the template that says it
         if "data.system" in side.values:
             rows = {"system": side.values["data.system"], **rows}
         label, number = _label(rows), 2

@@ -3,7 +3,8 @@
 Concepts: `stage`, `tokens`, `thinking`, `template_date`, those of the whole run (`data.template`,
 `data.eval_share`, ...) and the parts of each data set (`data.train[0].path`, `data.eval[0].split`):
 
-- where it lies: path (as seen from where the tool is started), hub, modelscope, openmind, script,
+- where it lies: path (as seen from where the tool is started), builder (the reader of Hugging
+  Face's that reads path or files, where a config names one), hub, modelscope, openmind, script,
   name (what a config calls it), subset, split, revision, files, folder, file_type
 - which rows: samples (rows at most), weight (share of the rows), shards, shard, chunks, skip
 - layout: "messages", "openai", "alpaca", "text", "preference", "kto", "segments", "tokens",

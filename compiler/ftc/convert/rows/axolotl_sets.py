@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ftc.backends.base import at_least
 from ftc.convert.meaning import Native, Note, Reading, leaves
-from ftc.convert.rows import styles, templates
+from ftc.convert.rows import files, styles, templates
 from ftc.convert.rows.axolotl_names import (
     AS_THEY_ARE,
     FILE,
@@ -58,7 +58,11 @@ def read(block: Native, spot: Spot, stage: str, version: str) -> Reading:
             if isinstance(part, Note):
                 settled[path] = part
             else:
-                rows[part] = templates.from_axolotl(value) if path == "chat_template" else value
+                if path == "chat_template":
+                    value = templates.from_axolotl(value)
+                elif (path, part) == ("data_files", "path"):
+                    value = files.single(value)
+                rows[part] = value
                 told[path] = (part, *told.get(path, ()))
     if side == "eval" and "split" not in rows and "hub" in rows:
         rows["split"] = "test"
@@ -115,7 +119,11 @@ def _part(path: str, block: Native, rows: Rows, pretraining: bool) -> str | Note
     word = block.get("type")
     named = isinstance(word, str) and styles.find(word).named
     if name == "path":
-        return "hub" if _on_hub(block) else "path"
+        return "builder" if _built(block) else "hub" if _on_hub(block) else "path"
+    if name == "data_files" and _built(block):
+        return "path" if files.single(block[name]) else "files"
+    if name == "data_files" and FILE.search(str(block.get("path"))):
+        return Note("ignored", "path is a file: Axolotl reads that one alone")
     if name == "conversation" and word != "alpaca_chat":
         return Note("ignored", "type: alpaca_chat alone reads it")
     if name in PARTS:
@@ -145,6 +153,10 @@ def _said(word: Any) -> str:
     return "a table" if isinstance(word, Mapping) else str(word)
 
 
+def _built(block: Native) -> bool:
+    return block.get("path") in files.BUILDERS and bool(block.get("data_files"))
+
+
 def _on_hub(block: Native) -> bool:
     """Judgment: Axolotl looks whether the path exists, which ftc cannot know of another machine."""
     path = str(block["path"])
@@ -169,6 +181,11 @@ def write(
     for name, part in PARTS.items():
         if part in rows:
             put(name, part)
+    if "builder" in rows:
+        put("path", "builder")
+        if "path" in rows:
+            block["data_files"] = [rows["path"]]
+            held["path"] = f"{key}.data_files"
     block["type"] = kind
     held |= {part: f"{key}.type" for part in rows if part in ("layout", "prompt")}
     style = styles.find(kind, stage) if isinstance(kind, str) else None

@@ -56,7 +56,7 @@ def choose(rows: Rows, stage: str, values: Mapping[str, Any], *, pretraining: bo
 
 def _placed(rows: Rows) -> tuple[Rows, dict[str, Note]]:
     """The rows with a path, and what is wrong with it."""
-    if "path" in rows or "hub" in rows:
+    if any(part in rows for part in ("path", "hub", "builder")):
         return rows, {}
     for part in ("modelscope", "openmind", "script"):
         if part in rows:

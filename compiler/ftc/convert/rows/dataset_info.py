@@ -148,8 +148,9 @@ def write(rows: Rows, folder: str, stage: str) -> tuple[dict[str, Any], set[str]
         entry["tags"] = _write_tags(rows, held, notes)
     held |= {"layout", "name", "raw_calls"}
     _judge(rows, stage, chats, held, notes)
-    if rows.get("file_type") is not None:
-        _file_type(rows, held, notes)
+    for part in ("file_type", "builder"):
+        if rows.get(part) is not None:
+            _file_type(rows, part, held, notes)
     return entry, held, notes
 
 
@@ -272,13 +273,13 @@ def _judge(rows: Rows, stage: str, chats: bool, held: set[str], notes: dict[str,
         held.add("train_on_eos")
 
 
-def _file_type(rows: Rows, held: set[str], notes: dict[str, Note]) -> None:
+def _file_type(rows: Rows, part: str, held: set[str], notes: dict[str, Note]) -> None:
     ending = str(rows.get("path", "")).rpartition(".")[2]
-    if _ENDINGS.get(ending) == rows["file_type"]:
-        held.add("file_type")
+    if _ENDINGS.get(ending) == rows[part]:
+        held.add(part)
     else:
         why = "LLaMA-Factory goes by the ending of the file's name: .json, .csv, .parquet, .txt"
-        notes["file_type"] = Note("untranslatable", why, training=True)
+        notes[part] = Note("untranslatable", why, training=True)
 
 
 def labels(group: Iterable[Rows], taken: Iterable[str] = ()) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from ftc.backends import llamafactory_data
 from ftc.convert.meaning import Native, Note, Reading, Writing
 from ftc.convert.rows import dataset_info as info_file
-from ftc.convert.rows import losses, templates
+from ftc.convert.rows import files, losses, templates
 from ftc.convert.rows.parts import Rows, finish, gather, leave, owned, spread
 
 NAME = "llamafactory"
@@ -170,14 +170,14 @@ def _write_stage(stage: str, writing: Writing) -> None:
 def _write_sets(values: Mapping[str, Any], stage: str, source: str, writing: Writing) -> None:
     entries: dict[str, Any] = {}
     used: list[str] = []
-    sides = {side: gather(values, side) for side in ("train", "eval")}
-    described = any(info_file.known(rows) for group in sides.values() for rows in group)
+    sides = {side: _apart(gather(values, side), side, writing) for side in ("train", "eval")}
+    described = any(info_file.known(rows) for group in sides.values() for _, rows in group)
     usual = "." if described and source != NAME else FOLDER
     folder = str(values.get("data.folder", usual))
     for side, key in (("train", "dataset"), ("eval", "eval_dataset")):
-        names = _named(sides[side], used, entries, folder, stage)
+        names = _named([rows for _, rows in sides[side]], used, entries, folder, stage)
         used += names
-        for number, (name, rows) in enumerate(zip(names, sides[side], strict=True)):
+        for name, (number, rows) in zip(names, sides[side], strict=True):
             if not info_file.known(rows):
                 writing.held |= spread(side, number, {"name": (key,)})
             elif folder != "ONLINE":
@@ -196,6 +196,19 @@ def _write_sets(values: Mapping[str, Any], stage: str, source: str, writing: Wri
     if entries:
         text = json.dumps(entries, indent=2, ensure_ascii=False)
         writing.files[info_file.NAME] = f"{text}\n"
+
+
+def _apart(group: list[Rows], side: str, writing: Writing) -> list[tuple[int, Rows]]:
+    """Each data set with its number, one of several files as one of each."""
+    found = []
+    for number, rows in enumerate(group):
+        apart, note = files.apart(rows)
+        found += [(number, piece) for piece in apart]
+        told = files.told(rows, apart[0])
+        key = "dataset" if side == "train" else "eval_dataset"
+        writing.held |= spread(side, number, dict.fromkeys(told, (key,)))
+        writing.lost |= spread(side, number, dict.fromkeys(told, note) if note else {})
+    return found
 
 
 def _named(

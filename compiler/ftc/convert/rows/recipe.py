@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from ftc import recipe
 from ftc.convert.meaning import Native, Note, Reading, Writing
-from ftc.convert.rows import losses, templates
+from ftc.convert.rows import files, losses, templates
 from ftc.convert.rows.parts import Rows, below, gather, leave, spread
 from ftc.data import turns
 from ftc.data.formats import ROLES
@@ -122,8 +122,15 @@ def write(values: Mapping[str, Any]) -> Writing:
             "untranslatable", f"no recipe has the stage {stage}", training=True
         )
     data: dict[str, Any] = {}
-    train = gather(values, "train")
-    tables = [_table(rows, number, values, writing) for number, rows in enumerate(train)]
+    tables: list[dict[str, Any]] = []
+    for number, rows in enumerate(gather(values, "train")):
+        apart, note = files.apart(rows)
+        for piece in apart:
+            key = f"data.also[{len(tables) - 1}]" if tables else "data"
+            tables.append(_table(piece, (key, number), values, writing))
+            told = files.told(rows, piece)
+            _hold(dict.fromkeys(told, (f"{key}.path",)), number, writing)
+            writing.lost |= spread("train", number, dict.fromkeys(told, note) if note else {})
     if tables:
         data = tables[0]
     _write_eval(values, data, writing)
@@ -142,8 +149,17 @@ def write(values: Mapping[str, Any]) -> Writing:
     return leave(writing, said, losses.RECIPE)
 
 
-def _table(rows: Rows, number: int, values: Mapping[str, Any], writing: Writing) -> dict[str, Any]:
-    key = f"data.also[{number - 1}]" if number else "data"
+def _hold(held: Mapping[str, tuple[str, ...]], number: int, writing: Writing) -> None:
+    """Say which keys hold the parts of a data set; one of several files has them in each table."""
+    for concept, keys in spread("train", number, held).items():
+        writing.held[concept] = tuple(dict.fromkeys((*writing.held.get(concept, ()), *keys)))
+
+
+def _table(
+    rows: Rows, place: tuple[str, int], values: Mapping[str, Any], writing: Writing
+) -> dict[str, Any]:
+    """The table of a data set, or of one of its files; `place`: its key, and whose it is."""
+    key, number = place
     held: dict[str, tuple[str, ...]] = {}
     table: dict[str, Any] = {}
     if "samples" not in rows and "data.samples" in values:
@@ -166,7 +182,7 @@ def _table(rows: Rows, number: int, values: Mapping[str, Any], writing: Writing)
     for part, same in _ALWAYS.items():
         if rows.get(part) in same and (part != "split" or "hub" not in rows):
             held.setdefault(part, ())
-    writing.held |= spread("train", number, held)
+    _hold(held, number, writing)
     writing.lost |= spread(
         "train", number, {part: it for part, it in notes.items() if part in rows}
     )
@@ -234,10 +250,13 @@ def _other(role: str) -> str:
 
 def _write_eval(values: Mapping[str, Any], data: dict[str, Any], writing: Writing) -> None:
     held_out = gather(values, "eval")
-    if held_out and "path" in held_out[0]:
-        data["eval_path"] = held_out[0]["path"]
+    apart, unnamed = files.apart(held_out[0]) if held_out else ([], None)
+    said = len(apart) == 1 and unnamed is None and "path" in apart[0]
+    if said:
+        data["eval_path"] = apart[0]["path"]
         same = [it for it, always in _ALWAYS.items() if held_out[0].get(it) in always]
-        parts = ("path", "layout", *same, *(it for it in held_out[0] if "." in it))
+        told = files.told(held_out[0], apart[0])
+        parts = ("path", "layout", *same, *told, *(it for it in held_out[0] if "." in it))
         writing.held |= spread("eval", 0, dict.fromkeys(parts, ("data.eval_path",)))
         for concept in ("data.eval_share", "data.eval_count"):
             if values.get(concept) == 0:
@@ -253,7 +272,7 @@ def _write_eval(values: Mapping[str, Any], data: dict[str, Any], writing: Writin
     else:
         data["eval"] = 0.0
     for number, rows in enumerate(held_out):
-        if number or "path" not in rows:
+        if number or not said:
             note = Note("untranslatable", "a recipe has one file of held-out rows")
             writing.lost |= spread("eval", number, dict.fromkeys(rows, note))
 
