@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftc.backends import fields, llamafactory_data, schemas
+from ftc.convert import convert as converting
+from ftc.convert import source
 from ftc.convert.meaning import Reading, Writing, leaves, top
 from ftc.convert.rows import axolotl, axolotl_names, dataset_info, llamafactory, recipe, templates
 from ftc.convert.rows.parts import gather
@@ -35,7 +37,7 @@ def write(tool: str, values: dict[str, Any], source: str = "") -> Writing:
 
 
 def info_of(writing: Writing) -> dict[str, Any]:
-    return json.loads(writing.files.get("dataset_info.json", "{}"))
+    return json.loads(next(iter(writing.files.values()), "{}"))
 
 
 def accounted(tool: str, config: dict[str, Any], reading: Reading) -> None:
@@ -557,3 +559,44 @@ def test_one_held_out_file_is_named_by_its_path() -> None:
     made = recipe.write(read("axolotl", config).values)
     assert "eval_path" not in made.native["data"]
     assert made.lost["data.eval[0].files"].kind == "untranslatable"
+
+
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [(None, "data"), (".", ""), ("sets/./ours", "sets/ours"), ("/srv/sets", "/srv/sets")],
+)
+def test_dataset_info_stands_where_the_config_looks(folder: str | None, place: str) -> None:
+    config = {"dataset": "faq", "stage": "sft"} | ({"dataset_dir": folder} if folder else {})
+    values = read("llamafactory", config, {"faq": {"file_name": "faq.json"}}).values
+    writing = write("llamafactory", values, source="llamafactory")
+    assert writing.native.get("dataset_dir") == folder
+    assert list(writing.files) == [f"{place}/dataset_info.json" if place else "dataset_info.json"]
+    name = info_of(writing)["faq"]["file_name"]
+    assert Path(folder or "data", name) == Path(folder or "data", "faq.json")
+
+
+def test_a_config_of_another_tool_has_dataset_info_beside_it() -> None:
+    values = read("axolotl", of_files("a.jsonl")).values
+    writing = write("llamafactory", values, source="axolotl")
+    assert (writing.native["dataset_dir"], list(writing.files)) == (".", ["dataset_info.json"])
+
+
+def test_a_written_config_finds_its_data_sets(tmp_path: Path) -> None:
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    entry = {"file_name": "faq.json"}
+    info = tmp_path / "here" / "data" / "dataset_info.json"
+    info.write_text(json.dumps({"faq": entry, "other": entry}))
+    path = tmp_path / "here" / "run.json"
+    config = {"model_name_or_path": "m", "stage": "sft", "dataset": "faq", "template": "llama3"}
+    path.write_text(json.dumps(config | {"finetuning_type": "lora", "output_dir": "out"}))
+    found = converting.convert(source.read(path), "llamafactory")
+    out = tmp_path / "there" / "run.json"
+    made = converting.written(found, out, force=False)
+    assert made == (out, out.parent / "data" / "dataset_info.json")
+    assert json.loads(made[1].read_text())["faq"]["file_name"] == "faq.json"
+    again = converting.understood("llamafactory", LLAMAFACTORY, source.read(out))
+    assert again.values["data.train[0].path"] == "data/faq.json"
+    before = info.read_text()
+    beside = converting.written(found, path.with_name("new.json"), force=True)
+    assert beside == (path.with_name("new.json"),)
+    assert info.read_text() == before  # the data sets of other configs stay in it

@@ -172,9 +172,13 @@ def target_of(text: str) -> tuple[str, str]:
 def written(found: Converted, out: Path, *, force: bool) -> tuple[Path, ...]:
     """Write the config, and beside it what belongs to it; the files.
 
-    FtcError, and nothing written, when one is there already, unless `force`.
+    What belongs to the source's own tool and is there already is left as it is: the source reads
+    it too. FtcError, and nothing written, when another is there already, unless `force`.
     """
-    texts = {out: found.text} | {out.parent / name: text for name, text in found.files.items()}
+    beside = {out.parent / name: text for name, text in found.files.items()}
+    if found.tool == found.target:
+        beside = {path: text for path, text in beside.items() if not path.exists()}
+    texts = {out: found.text} | beside
     for path in texts:
         if path.exists() and not force:
             raise FtcError(f"{path}: exists already", hint="choose another --out, or give --force")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
@@ -195,7 +196,7 @@ def _write_sets(values: Mapping[str, Any], stage: str, source: str, writing: Wri
         writing.native["dataset_dir"] = folder
     if entries:
         text = json.dumps(entries, indent=2, ensure_ascii=False)
-        writing.files[info_file.NAME] = f"{text}\n"
+        writing.files[posixpath.normpath(f"{folder}/{info_file.NAME}")] = f"{text}\n"
 
 
 def _apart(group: list[Rows], side: str, writing: Writing) -> list[tuple[int, Rows]]:
