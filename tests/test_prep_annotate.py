@@ -370,7 +370,7 @@ def test_no_rows_at_all(tmp_path):
         ('titles = { template = "About {title!r}" }', "is none of them"),
         ('titles = { template = "About {title" }', "written twice"),
         ('pairs = { ask = ["/(/"], answer = ["B"] }', "a regular expression between slashes"),
-        ("pairs = { ask = [], answer = [] }", "at least 1 item"),
+        ("pairs = { ask = [], answer = [] }", "something in it"),
     ],
 )
 def test_settings_that_cannot_be_meant(line, said):
