@@ -72,7 +72,7 @@ def convert(
     for place in places:
         click.echo(f"wrote {place}")
     if out and not refused and tool == "llamafactory" and out.suffix == ".json":
-        say("beware: LLaMA-Factory 0.9.5 opens no file named .json; the same text in a .yaml it does")
+        say("beware: LLaMA-Factory 0.9.5 opens no file named .json: name it .yaml")
     if refused:
         say(
             f"error: {len(found.lost)} of the keys change training and would be lost; nothing was "
