@@ -148,6 +148,8 @@ def test_what_the_source_leaves_to_its_tool_is_said(axolotl, llama):
     assert back["gradient_accumulation_steps"] == 1
     assert back["excess_length_strategy"] == "truncate"
     assert back["datasets"][0]["path"] == "rows.jsonl"
+    told = {it.path: it.to for it in convert(read(llama), "axolotl").entries}
+    assert told["dataset"]["datasets[0].path"] == "rows.jsonl"
     cut = convert(read(axolotl), "llamafactory").differences
     assert cut == ("rows over the length are left out, cut by llamafactory",)
 

@@ -75,9 +75,13 @@ def put(config: dict[str, Any], path: str, value: Any) -> None:
 
 
 def look(config: Any, path: str) -> Any:
-    """The value of a key by its path of names; None where it is not set."""
-    for part in path.split("."):
-        config = config.get(part) if isinstance(config, Mapping) else None
+    """The value of a key by its path; None where it is not set."""
+    for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        if number:
+            items = config if isinstance(config, list) else []
+            config = items[int(number)] if int(number) < len(items) else None
+        else:
+            config = config.get(name) if isinstance(config, Mapping) else None
     return config
 
 
